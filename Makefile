@@ -1,0 +1,42 @@
+# Thin lines only: what a target does stands in tools/, grading/ or the tool that it calls.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+export JUPYTER_PLATFORM_DIRS = 1
+
+.PHONY: help start test check format book labs grade bench clean environment test-environment
+
+help:            ## show this list
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+start: environment  ## set up, then open JupyterLab on the welcome page (ARGS="--no-browser --port 8890")
+	$(BIN)/python -m tools.start $(ARGS)
+
+test: test-environment  ## everything: check, pytest, every notebook (ARGS="--only pytest")
+	$(BIN)/python -m tools.test $(ARGS)
+
+check: test-environment  ## lint, notebook form, spine of the chapters, twin cells, spelling
+	$(BIN)/python -m tools.check
+
+format: test-environment  ## let ruff format the Python files and the notebooks
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+book: environment  ## build the book into _build/html
+	$(BIN)/python -m tools.book $(ARGS)
+
+labs: environment  ## make labs/ from solutions/
+	$(BIN)/python -m grading release $(ARGS)
+
+grade: environment  ## grade a folder of submissions: make grade SUBMISSIONS=folder
+	$(BIN)/python -m grading grade $(SUBMISSIONS) $(ARGS)
+
+clean:           ## remove what was built; the environment and the notebooks stay
+	rm -rf _build .jupyter_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -prune -not -path './.venv/*' -exec rm -rf {} +
+
+environment:
+	@$(PYTHON) tools/environment.py requirements.txt
+
+test-environment: environment
+	@$(PYTHON) tools/environment.py requirements.txt requirements-test.txt
