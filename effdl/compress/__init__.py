@@ -1,1 +1,1 @@
-"""."""
+"""Techniques that make a network smaller, one module a technique."""
