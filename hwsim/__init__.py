@@ -1,1 +1,27 @@
-"""."""
+"""A hardware simulator: a workload says what must be computed, a machine runs it, a report says what it cost."""
+
+from hwsim import energy, networks, roofline
+from hwsim.energy import HOROWITZ_45NM, Energy, EnergyTable
+from hwsim.machines import EIE, SparseMatrix
+from hwsim.report import Report
+from hwsim.roofline import PLATFORMS, Platform
+from hwsim.trace import trace
+from hwsim.workload import Conv2d, MatMul, Network
+
+__all__ = [
+    "EIE",
+    "HOROWITZ_45NM",
+    "PLATFORMS",
+    "Conv2d",
+    "Energy",
+    "EnergyTable",
+    "MatMul",
+    "Network",
+    "Platform",
+    "Report",
+    "SparseMatrix",
+    "energy",
+    "networks",
+    "roofline",
+    "trace",
+]

@@ -1,0 +1,107 @@
+"""What a run cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Report:
+    """The cost of a workload on a machine.
+
+    Parameters
+    ----------
+    name : str, the workload.
+    machine : str
+    macs : int, multiply-accumulates that the result needed.
+    cycles : int
+    clock : float, cycles a second.
+    units : int, multiply-accumulate units of the machine: it can do `units` MACs a cycle.
+    energy : dict of part -> joules
+    traffic : dict of storage -> bytes
+    counts : dict of what else the machine counted, as name -> number
+    output : array or None, what the machine computed.
+    """
+
+    name: str
+    machine: str
+    macs: int
+    cycles: int
+    clock: float
+    units: int
+    energy: Mapping[str, float] = field(default_factory=dict)
+    traffic: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    output: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def seconds(self):
+        """Time in seconds."""
+        return self.cycles / self.clock
+
+    @property
+    def joules(self):
+        """Energy of all parts in joules."""
+        return sum(self.energy.values())
+
+    @property
+    def utilization(self):
+        """Share of the MAC units' cycles that did needed work, 0 to 1."""
+        return self.macs / (self.cycles * self.units)
+
+    def __add__(self, other):
+        """Both runs, one after the other on the same machine; the output is the second's.
+
+        Raises ValueError for reports of different machines.
+        """
+        if not isinstance(other, Report):
+            return NotImplemented
+        if (self.machine, self.clock, self.units) != (other.machine, other.clock, other.units):
+            raise ValueError(
+                f"cannot add reports of {self.machine} and {other.machine}: add reports of one machine, "
+                "and compare machines by their seconds and joules"
+            )
+        return Report(
+            f"{self.name} + {other.name}",
+            self.machine,
+            self.macs + other.macs,
+            self.cycles + other.cycles,
+            self.clock,
+            self.units,
+            _add(self.energy, other.energy),
+            _add(self.traffic, other.traffic),
+            _add(self.counts, other.counts),
+            other.output,
+        )
+
+    def table(self):
+        """Text with a line for each quantity."""
+        lines = [
+            ("MACs", f"{self.macs:,}"),
+            ("cycles", f"{self.cycles:,}"),
+            ("time", f"{self.seconds * 1e6:,.2f} us at {self.clock / 1e6:,.0f} MHz"),
+            ("utilization", f"{self.utilization:.1%} of {self.units:,} MACs a cycle"),
+            ("energy", f"{self.joules * 1e6:,.3f} uJ"),
+            *((f"  {part}", f"{joules * 1e6:,.3f} uJ") for part, joules in self.energy.items()),
+            *((f"{storage} traffic", f"{size:,.0f} bytes") for storage, size in self.traffic.items()),
+            *((name, f"{count:,}") for name, count in self.counts.items()),
+        ]
+        width = max(len(label) for label, _ in lines) + 2
+        return "\n".join(
+            [f"{self.name} on {self.machine}", *(f"{label:<{width}}{text}" for label, text in lines)]
+        )
+
+    def plot(self, axes=None):
+        """Draw where the energy goes, as bars in microjoules; return the Matplotlib axes."""
+        import matplotlib.pyplot as plt
+
+        axes = axes or plt.subplots(figsize=(6, 0.5 + 0.35 * len(self.energy)))[1]
+        axes.barh(list(self.energy), [joules * 1e6 for joules in self.energy.values()])
+        axes.invert_yaxis()
+        axes.set(xlabel="energy (microjoules)", title=f"{self.name} on {self.machine}")
+        return axes
+
+
+def _add(a, b):
+    return {key: a.get(key, 0) + b.get(key, 0) for key in {**a, **b}}

@@ -1,0 +1,299 @@
+"""What must be computed: layers as shapes, with their operations, parameters and bytes counted exactly.
+
+A MAC is one multiplication and the addition that takes its result; it counts as two operations (`ops`).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from math import prod
+
+Size = int | tuple[int, int]  # one number for a square
+
+
+class Layer:
+    """The counts that follow from `macs`, `weights`, `biases`, `input_elements` and `output_elements`."""
+
+    @property
+    def ops(self):
+        """Operations: two for each MAC."""
+        return 2 * self.macs
+
+    @property
+    def params(self):
+        """Trained numbers: weights and biases."""
+        return self.weights + self.biases
+
+    def weight_bytes(self, bits=32):
+        """Bytes of all parameters at `bits` each."""
+        return self.params * bits / 8
+
+    def bytes(self, bits=32):
+        """Bytes that must cross the memory interface at least: parameters and inputs read once, outputs written once."""
+        return (self.params + self.input_elements + self.output_elements) * bits / 8
+
+    def intensity(self, bits=32):
+        """Arithmetic intensity: operations for each byte of `bytes(bits)`."""
+        return self.ops / self.bytes(bits)
+
+
+@dataclass(frozen=True)
+class MatMul(Layer):
+    """A matrix product (m x k)(k x n): m rows of input times a k x n matrix of weights.
+
+    A fully connected layer on a batch is `MatMul(name, m=batch, k=inputs, n=outputs)`.
+
+    Parameters
+    ----------
+    name : str
+    m, k, n : int, at least 1
+    groups : int, independent products of this shape, each with weights of its own.
+    steps : int, products of this shape one after the other with the same weights (time steps of a recurrent layer).
+    bias : bool, whether each of the n outputs has a bias.
+
+    Raises
+    ------
+    ValueError
+        When a size is not a positive integer.
+    """
+
+    name: str
+    m: int
+    k: int
+    n: int
+    groups: int = 1
+    steps: int = 1
+    bias: bool = False
+
+    def __post_init__(self):
+        """Check the sizes."""
+        _check_sizes(self.name, m=self.m, k=self.k, n=self.n, groups=self.groups, steps=self.steps)
+
+    @property
+    def macs(self):
+        """Multiply-accumulates."""
+        return self.groups * self.steps * self.m * self.k * self.n
+
+    @property
+    def weights(self):
+        """Elements of the weight matrices."""
+        return self.groups * self.k * self.n
+
+    @property
+    def biases(self):
+        """Elements of the bias."""
+        return self.groups * self.n if self.bias else 0
+
+    @property
+    def input_elements(self):
+        """Elements read as input."""
+        return self.groups * self.steps * self.m * self.k
+
+    @property
+    def output_elements(self):
+        """Elements written as output."""
+        return self.groups * self.steps * self.m * self.n
+
+    def as_matmul(self):
+        """The layer itself, so that every layer can be asked."""
+        return self
+
+
+@dataclass(frozen=True)
+class Conv2d(Layer):
+    """A two-dimensional convolution.
+
+    Parameters
+    ----------
+    name : str
+    in_channels, out_channels : int
+    height, width : int, size of the input in pixels.
+    kernel, stride, padding : int, or (vertical, horizontal)
+    groups : int, divides both channel counts; out_channels = groups = in_channels is depthwise.
+    batch : int, images.
+    bias : bool, whether each output channel has a bias.
+
+    Raises
+    ------
+    ValueError
+        When a size is not a positive integer, `groups` does not divide the channels, or the kernel is larger
+        than the padded input.
+    """
+
+    name: str
+    in_channels: int
+    out_channels: int
+    height: int
+    width: int
+    kernel: Size
+    stride: Size = 1
+    padding: Size = 0
+    groups: int = 1
+    batch: int = 1
+    bias: bool = False
+
+    def __post_init__(self):
+        """Check the sizes."""
+        _check_sizes(
+            self.name,
+            in_channels=self.in_channels,
+            out_channels=self.out_channels,
+            height=self.height,
+            width=self.width,
+            kernel=self.kernel,
+            stride=self.stride,
+            groups=self.groups,
+            batch=self.batch,
+        )
+        _check_sizes(self.name, least=0, padding=self.padding)
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ValueError(
+                f"{self.name}: groups={self.groups} must divide in_channels={self.in_channels} and "
+                f"out_channels={self.out_channels}"
+            )
+        if min(self.output_size) < 1:
+            raise ValueError(
+                f"{self.name}: a kernel of {self.kernel} does not fit into {self.height} x {self.width} pixels "
+                f"with padding {self.padding}; make the input or the padding larger"
+            )
+
+    @property
+    def output_size(self):
+        """Height and width of the output in pixels."""
+        return tuple(
+            (size + 2 * padding - kernel) // stride + 1
+            for size, kernel, stride, padding in zip(
+                (self.height, self.width),
+                _pair(self.kernel),
+                _pair(self.stride),
+                _pair(self.padding),
+                strict=True,
+            )
+        )
+
+    @property
+    def macs(self):
+        """Multiply-accumulates; the products with padded zeros are counted, as is usual."""
+        return self.output_elements * self.in_channels // self.groups * prod(_pair(self.kernel))
+
+    @property
+    def weights(self):
+        """Elements of the filters."""
+        return self.out_channels * self.in_channels // self.groups * prod(_pair(self.kernel))
+
+    @property
+    def biases(self):
+        """Elements of the bias."""
+        return self.out_channels if self.bias else 0
+
+    @property
+    def input_elements(self):
+        """Elements of the input, without padding."""
+        return self.batch * self.in_channels * self.height * self.width
+
+    @property
+    def output_elements(self):
+        """Elements of the output."""
+        return self.batch * self.out_channels * prod(self.output_size)
+
+    def as_matmul(self):
+        """The same work as a matrix product: one row for each output pixel, holding the patch under the kernel (im2col).
+
+        MACs, parameters and outputs stay equal; the inputs grow, since neighboring patches overlap.
+        """
+        return MatMul(
+            self.name,
+            m=self.batch * prod(self.output_size),
+            k=self.in_channels // self.groups * prod(_pair(self.kernel)),
+            n=self.out_channels // self.groups,
+            groups=self.groups,
+            bias=self.bias,
+        )
+
+
+@dataclass(frozen=True)
+class Network(Layer):
+    """Layers in order. Every count is the sum over the layers; `network["conv1"]` is the layer of that name.
+
+    Raises
+    ------
+    ValueError
+        When there is no layer, or two layers have the same name.
+    """
+
+    name: str
+    layers: tuple
+
+    def __post_init__(self):
+        """Keep the layers as a tuple and check their names."""
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ValueError(f"{self.name}: a network needs at least one layer")
+        repeated = [name for name, count in Counter(layer.name for layer in self.layers).items() if count > 1]
+        if repeated:
+            raise ValueError(f"{self.name}: two layers have the name {repeated[0]!r}; give each its own")
+
+    @property
+    def macs(self):
+        """Multiply-accumulates."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def weights(self):
+        """Elements of all weight matrices and filters."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def biases(self):
+        """Elements of all biases."""
+        return sum(layer.biases for layer in self.layers)
+
+    @property
+    def input_elements(self):
+        """Elements that the layers read as input."""
+        return sum(layer.input_elements for layer in self.layers)
+
+    @property
+    def output_elements(self):
+        """Elements that the layers write: the activations that training keeps for the backward pass."""
+        return sum(layer.output_elements for layer in self.layers)
+
+    def __iter__(self):
+        """Iterate over the layers."""
+        return iter(self.layers)
+
+    def __len__(self):
+        """Count the layers."""
+        return len(self.layers)
+
+    def __getitem__(self, name):
+        """Find the layer of that name; KeyError lists the names there are."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(
+            f"{self.name} has no layer {name!r}, only {', '.join(layer.name for layer in self.layers)}"
+        )
+
+    def table(self, bits=32):
+        """Text with a line for each layer and a total: parameters, bytes, MACs, outputs and operations a byte."""
+        lines = [f"{self.name:<16}{'params':>13}{'KiB':>12}{'MACs':>16}{'outputs':>12}{'op/byte':>9}"]
+        for layer in (*self.layers, self):
+            lines.append(
+                f"{'total' if layer is self else layer.name:<16}{layer.params:>13,}"
+                f"{layer.weight_bytes(bits) / 1024:>12,.1f}{layer.macs:>16,}{layer.output_elements:>12,}"
+                f"{layer.intensity(bits):>9.2f}"
+            )
+        return "\n".join(lines)
+
+
+def _pair(size):
+    return size if isinstance(size, tuple) else (size, size)
+
+
+def _check_sizes(name, least=1, **sizes):
+    for field, size in sizes.items():
+        for value in size if isinstance(size, tuple) else (size,):
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{name}: {field} must be an integer of at least {least}, got {size!r}")
+        if isinstance(size, tuple) and len(size) != 2:
+            raise ValueError(f"{name}: {field} must be one number or a pair, got {size!r}")
