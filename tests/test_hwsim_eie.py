@@ -1,0 +1,228 @@
+"""EIE: the encoding is exact, the product is right, the cycles are those of the authors' simulator."""
+
+import csv
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from hwsim import EIE, MatMul, Network
+from hwsim.machines import eie as eie_module
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def read(name):
+    with (REFERENCE / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """Matrix and activations of a row of eie_cycles.csv; the last one is kept, since it is slow to draw."""
+    drawn = {}
+
+    def draw(row):
+        key = tuple(row[k] for k in ["rows", "cols", "weight_density", "activation_density", "seed"])
+        if key not in drawn:
+            rows, cols, density = int(row["rows"]), int(row["cols"]), float(row["weight_density"])
+            rng = np.random.default_rng(int(row["seed"]))
+            weights = np.empty((rows, cols), np.float32)
+            for start in range(0, rows, 512):  # the same numbers as in one draw, in less memory
+                part = weights[start : start + 512]
+                part[:] = rng.random(part.shape) < density
+            activations = (rng.random(cols) < float(row["activation_density"])).astype(np.float32)
+            drawn.clear()
+            drawn[key] = weights, activations
+        return drawn[key]
+
+    return draw
+
+
+ROWS = sorted(read("eie_cycles.csv"), key=lambda row: row["layer"])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda r: f"{r['layer']}-{r['pes']}-{r['fifo_depth']}")
+def test_equals_the_authors_simulator(row, recipe):
+    weights, activations = recipe(row)
+    machine = EIE(pes=int(row["pes"]), fifo_depth=int(row["fifo_depth"]))
+    matrix = machine.encode(weights)
+    assert matrix.entries == int(row["entries"])
+    assert matrix.padding_zeros == int(row["padding_zeros"])
+    report = machine.run(matrix, activations)
+    assert report.cycles == int(row["event_model_cycles"]) + 6
+    assert report.counts["work of the busiest PE"] == int(row["work_max_per_pe"])
+    assert report.counts["work"] / machine.pes == pytest.approx(float(row["work_mean_per_pe"]), abs=0.001)
+    assert report.counts["nonzero activations"] == int(row["nonzero_activations"])
+    assert report.cycles == pytest.approx(int(row["cpp_simulator_cycles"]), rel=0.0065)
+    if report.cycles - int(row["cpp_simulator_cycles"]) <= 2:  # the C++ program ran to the end
+        assert report.counts["pointer reads"] == int(row["pointer_reads"])
+        assert report.traffic["entry memory"] == 8 * int(row["weight_line_reads_64bit"])
+    np.testing.assert_allclose(report.output, weights @ activations, rtol=1e-5)
+
+
+def test_vgg6_runs_in_two_seconds_and_two_gigabytes():
+    tracemalloc.start()
+    rng = np.random.default_rng(0)
+    weights = np.zeros((4096, 25088), np.float32)
+    for row in weights:
+        row[rng.random(25088) < 0.04] = 1.5
+    activations = (rng.random(25088) < 0.183).astype(np.float32)
+    machine = EIE()
+    start = time.process_time()
+    report = machine.run(machine.encode(weights), activations)
+    seconds = time.process_time() - start
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seconds < 2
+    assert peak < 2e9
+    np.testing.assert_allclose(report.output, weights @ activations, rtol=1e-5)
+
+
+matrices = st.tuples(st.integers(1, 40), st.integers(1, 9)).flatmap(
+    lambda shape: arrays.arrays(
+        np.float64,
+        shape,
+        elements=st.sampled_from([0.0] * 12 + [-0.0, 1.0, -2.5, 1e-300, 3.0]),
+        fill=st.nothing(),
+    )
+)
+
+
+@given(matrices, st.integers(1, 9), st.integers(1, 5))
+def test_decode_gives_the_matrix_back(weights, pes, index_bits):
+    matrix = EIE(pes=pes, index_bits=index_bits).encode(weights)
+    np.testing.assert_array_equal(matrix.decode(), weights)
+    assert matrix.decode().dtype == weights.dtype
+    assert matrix.zeros.max(initial=0) < 2**index_bits
+    assert matrix.entries - matrix.padding_zeros == np.count_nonzero(weights)
+    assert matrix.distinct_values == np.count_nonzero(np.unique(weights))
+
+
+@given(matrices, st.integers(1, 9), st.integers(1, 20), st.data())
+def test_product_and_bounds(weights, pes, fifo_depth, data):
+    machine = EIE(pes=pes, fifo_depth=fifo_depth, index_bits=2)
+    activations = data.draw(
+        arrays.arrays(np.float64, weights.shape[1], elements=st.sampled_from([0.0, 0.5, -3.0]))
+    )
+    report = machine.run(machine.encode(weights), activations)
+    np.testing.assert_allclose(report.output, weights @ activations)
+    assert report.cycles >= report.counts["work of the busiest PE"] + 6
+    assert report.macs == np.count_nonzero(weights[:, activations != 0])
+    assert report.counts["work"] == report.macs + report.counts["fillers"]
+    assert 0 <= report.utilization <= 1
+    slower = EIE(pes=pes, fifo_depth=1, index_bits=2).run(machine.encode(weights), activations)
+    assert slower.cycles >= report.cycles
+
+
+def test_the_papers_example_of_filler_zeros():
+    """Section III-B: [0, 0, 1, 2, then 18 zeros, 3] is values 1, 2, 0, 3 with zeros 2, 0, 15, 2."""
+    column = np.zeros((23, 1))
+    column[[2, 3, 22], 0] = 1, 2, 3
+    matrix = EIE(pes=1).encode(column)
+    assert matrix.values.tolist() == [1, 2, 0, 3]
+    assert matrix.zeros.tolist() == [2, 0, 15, 2]
+    assert matrix.pointers.tolist() == [[0, 4]]
+
+
+def test_bytes_are_those_of_the_chip():
+    matrix = EIE(pes=2).encode(np.eye(4))
+    assert matrix.entries == 4
+    assert matrix.bytes == 4 * 1 + 2 * (4 + 1) * 2 + 16 * 2  # entries, pointers, shared weights
+    assert (
+        EIE(pes=2, index_bits=5, weight_bits=6).encode(np.eye(4)).bytes == (4 * 11 + 160 + 64 * 16 + 7) // 8
+    )
+
+
+def test_types_are_kept():
+    machine = EIE(pes=2)
+    for dtype in [np.float32, np.float64, np.int8, np.int64]:
+        weights = np.array([[1, 0, 2], [0, 3, 0]], dtype)
+        report = machine.run(machine.encode(weights), np.array([1, 2, 3], dtype))
+        assert report.output.tolist() == [7, 6]
+        assert report.output.dtype == dtype
+
+
+def test_an_empty_product_costs_the_pipeline_and_the_bias_column():
+    machine = EIE(pes=2)
+    report = machine.run(machine.encode(np.zeros((4, 4))), np.zeros(4))
+    assert report.output.tolist() == [0] * 4
+    assert report.macs == report.counts["work"] == 0
+    assert report.cycles == 4 // 2 + 1 + 1 + 6  # scan two rows of activations, broadcast, take, pipeline
+
+
+def test_deeper_queues_balance_the_load(recipe):
+    weights, activations = recipe(next(row for row in ROWS if row["layer"] == "g1024x1024"))
+    cycles = [
+        EIE(fifo_depth=depth).run(EIE().encode(weights), activations).cycles for depth in [1, 2, 4, 8, 16]
+    ]
+    assert cycles == sorted(cycles, reverse=True)
+    assert cycles[0] > 1.5 * cycles[-1]
+
+
+def test_power_is_that_of_table_2():
+    modules = {"entry memory": "SpmatRead", "pointer memory": "PtrRead", "arithmetic": "ArithmUnit"}
+    modules |= {"activations": "ActRW", "queue": "Act_queue"}
+    published = {row["component"]: row["power_mW"] for row in read("eie_table2_pe_power_area.csv")}
+    for part, module in modules.items():
+        assert eie_module.PE_POWER[part] == pytest.approx(float(published[module]) / 1e3)
+    machine = EIE()
+    report = machine.run(machine.encode(np.ones((64, 4))), np.ones(4))
+    assert report.joules / report.seconds == pytest.approx(0.590, rel=0.01)  # Table V
+    slow = EIE(clock=400e6).run(machine.encode(np.ones((64, 4))), np.ones(4))
+    assert slow.seconds == 2 * report.seconds
+    assert slow.joules == report.joules  # a cycle costs the same at half the clock
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.zeros(3), r"a matrix \(outputs, inputs\), got an array of shape \(3,\)"),
+        (np.zeros((2, 2, 2)), "needs a matrix"),
+        (np.zeros((0, 3)), r"shape \(0, 3\)"),
+        ([[1.0, np.nan]], "NaN or infinity"),
+        ([[1.0, np.inf]], "NaN or infinity"),
+        ([["a"]], "needs real numbers"),
+        ([[1j]], "needs real numbers"),
+    ],
+)
+def test_bad_matrices_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        EIE().encode(weights)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pes": 0}, "pes must be an integer from 1"),
+        ({"fifo_depth": 0}, "fifo_depth must be"),
+        ({"index_bits": 17}, "index_bits must be an integer from 1 to 16"),
+        ({"weight_bits": 4.0}, "weight_bits must be an integer"),
+        ({"clock": 0}, "clock must be positive"),
+    ],
+)
+def test_bad_machines_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        EIE(**options)
+
+
+def test_bad_runs_are_refused():
+    machine = EIE(pes=2)
+    matrix = machine.encode(np.eye(3))
+    with pytest.raises(
+        ValueError, match="one vector of 3 activations at a time, got an array of shape \\(4,\\)"
+    ):
+        machine.run(matrix, np.zeros(4))
+    with pytest.raises(ValueError, match="one vector"):
+        machine.run(matrix, np.zeros((3, 1)))
+    with pytest.raises(ValueError, match="finite real numbers"):
+        machine.run(matrix, [0, np.nan, 1])
+    with pytest.raises(ValueError, match="encode it with this machine"):
+        EIE(pes=3).run(matrix, np.zeros(3))
+    with pytest.raises(ValueError, match=r"give it eie.encode\(weights\).* not a Network"):
+        machine.run(Network("n", [MatMul("fc", 1, 3, 3)]), np.zeros(3))

@@ -1,0 +1,47 @@
+"""The energy table against the published one."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from hwsim import HOROWITZ_45NM, Energy, EnergyTable
+
+REFERENCE = Path(__file__).parent / "reference" / "horowitz_isscc2014_45nm.csv"
+
+
+def test_published_entries_are_the_verified_rows():
+    with REFERENCE.open() as file:
+        verified = {
+            row["op"]: row["energy_pJ"] for row in csv.DictReader(file) if row["status"] == "verified"
+        }
+    published = {name: entry for name, entry in HOROWITZ_45NM.items() if entry.published}
+    assert set(published) == set(verified)
+    for name, entry in published.items():
+        assert entry.picojoules == float(verified[name].split("-")[0])
+        assert "2014" in entry.source
+
+
+def test_derived_entries_say_how():
+    derived = {name: entry for name, entry in HOROWITZ_45NM.items() if not entry.published}
+    assert set(derived) == {"int16 add", "int16 mult"}
+    assert all("interpolated" in entry.source for entry in derived.values())
+    assert HOROWITZ_45NM["int8 add"].picojoules < derived["int16 add"].picojoules < 0.1
+    assert derived["int16 mult"].picojoules == pytest.approx((0.2 * 3.1) ** 0.5, rel=0.01)
+
+
+def test_joules():
+    assert HOROWITZ_45NM.joules("DRAM 32b", 1000) == pytest.approx(640e-9)
+    with pytest.raises(KeyError, match="no entry 'fp8 add', only int8 add"):
+        HOROWITZ_45NM["fp8 add"]
+
+
+def test_tables_can_be_swapped():
+    cheap = HOROWITZ_45NM.with_entries("cheap DRAM", **{"DRAM 32b": 64})
+    assert cheap["DRAM 32b"].picojoules == 64
+    assert not cheap["DRAM 32b"].published
+    assert HOROWITZ_45NM["DRAM 32b"].picojoules == 640
+    assert len(cheap) == len(HOROWITZ_45NM)
+    with pytest.raises(KeyError, match="no entry 'dram'"):
+        HOROWITZ_45NM.with_entries("typo", dram=1)
+    assert EnergyTable("mine", {"add": Energy(2.0, "measured")}).joules("add") == 2e-12
