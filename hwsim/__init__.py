@@ -1,8 +1,10 @@
 """A hardware simulator: a workload says what must be computed, a machine runs it, a report says what it cost."""
 
 from hwsim import energy, networks, roofline
-from hwsim.energy import HOROWITZ_45NM, Energy, EnergyTable
+from hwsim.energy import HOROWITZ_45NM, Energy, EnergyTable, layer_energy
 from hwsim.machines import EIE, SparseMatrix
+from hwsim.memory import training_memory
+from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
 from hwsim.trace import trace
@@ -21,7 +23,10 @@ __all__ = [
     "Report",
     "SparseMatrix",
     "energy",
+    "layer_energy",
     "networks",
+    "pareto",
     "roofline",
     "trace",
+    "training_memory",
 ]

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Energy:
-    """One entry: `picojoules` for one operation or one access, and where the number is from.
+    """One entry: `picojoules` for one operation on numbers of `bits`, or one access to `bits`, and where it is from.
 
     `published` is False for a number that was derived, not printed; `source` then says how.
     """
 
     picojoules: float
+    bits: int
     source: str
     published: bool = True
 
@@ -49,7 +50,8 @@ class EnergyTable(Mapping):
         for operation in picojoules:
             self[operation]  # a name that is not there is an error, not a new entry
         changed = {
-            operation: Energy(pj, f"set by hand in {name}", False) for operation, pj in picojoules.items()
+            operation: Energy(pj, self[operation].bits, f"set by hand in {name}", False)
+            for operation, pj in picojoules.items()
         }
         return EnergyTable(name, {**self.entries, **changed})
 
@@ -60,23 +62,50 @@ _EIE_TABLE_1 = "Han et al., EIE, ISCA 2016, Table I, 45 nm (after Horowitz, ISSC
 HOROWITZ_45NM = EnergyTable(
     "Horowitz 45 nm",
     {
-        "int8 add": Energy(0.03, _HOROWITZ),
-        "int16 add": Energy(0.053, "interpolated: an adder grows with its bits, from int8 and int32", False),
-        "int32 add": Energy(0.1, _HOROWITZ),
-        "int8 mult": Energy(0.2, _HOROWITZ),
-        "int16 mult": Energy(
-            0.79, "interpolated: a multiplier grows with its bits squared, int8 to int32", False
+        "int8 add": Energy(0.03, 8, _HOROWITZ),
+        "int16 add": Energy(
+            0.053, 16, "interpolated: an adder grows with its bits, from int8 and int32", False
         ),
-        "int32 mult": Energy(3.1, _HOROWITZ),
-        "fp16 add": Energy(0.4, _HOROWITZ),
-        "fp32 add": Energy(0.9, _HOROWITZ),
-        "fp16 mult": Energy(1.1, _HOROWITZ),
-        "fp32 mult": Energy(3.7, _HOROWITZ),
-        "SRAM 8KB 64b": Energy(10, _HOROWITZ),
-        "SRAM 32KB 32b": Energy(5, _EIE_TABLE_1),
-        "SRAM 32KB 64b": Energy(20, _HOROWITZ),
-        "SRAM 1MB 64b": Energy(100, _HOROWITZ),
-        "DRAM 32b": Energy(640, _EIE_TABLE_1),
-        "DRAM 64b": Energy(1300, f"{_HOROWITZ}: the lower end of 1300 to 2600 pJ"),
+        "int32 add": Energy(0.1, 32, _HOROWITZ),
+        "int8 mult": Energy(0.2, 8, _HOROWITZ),
+        "int16 mult": Energy(
+            0.79, 16, "interpolated: a multiplier grows with its bits squared, int8 to int32", False
+        ),
+        "int32 mult": Energy(3.1, 32, _HOROWITZ),
+        "fp16 add": Energy(0.4, 16, _HOROWITZ),
+        "fp32 add": Energy(0.9, 32, _HOROWITZ),
+        "fp16 mult": Energy(1.1, 16, _HOROWITZ),
+        "fp32 mult": Energy(3.7, 32, _HOROWITZ),
+        "SRAM 8KB 64b": Energy(10, 64, _HOROWITZ),
+        "SRAM 32KB 32b": Energy(5, 32, _EIE_TABLE_1),
+        "SRAM 32KB 64b": Energy(20, 64, _HOROWITZ),
+        "SRAM 1MB 64b": Energy(100, 64, _HOROWITZ),
+        "DRAM 32b": Energy(640, 32, _EIE_TABLE_1),
+        "DRAM 64b": Energy(1300, 64, f"{_HOROWITZ}: the lower end of 1300 to 2600 pJ"),
     },
 )
+
+
+def layer_energy(layer, table=HOROWITZ_45NM, number="fp32", memory="DRAM 32b", bits=32):
+    """Energy of a layer or network whose numbers all come from one memory.
+
+    Parameters
+    ----------
+    layer : MatMul, Conv2d or Network
+    table : EnergyTable
+    number : str, the kind of number that is multiplied and added: "fp32", "fp16", "int8", ...
+    memory : str, the entry of the table for an access; each number crosses once, as `layer.bytes` counts.
+    bits : int, bits of a stored number
+
+    Returns
+    -------
+    dict of part -> joules: "multiply", "add", "parameters", "activations"
+    """
+    accesses_per_element = bits / table[memory].bits
+    activations = layer.input_elements + layer.output_elements
+    return {
+        "multiply": table.joules(f"{number} mult", layer.macs),
+        "add": table.joules(f"{number} add", layer.macs),
+        "parameters": table.joules(memory, layer.params * accesses_per_element),
+        "activations": table.joules(memory, activations * accesses_per_element),
+    }

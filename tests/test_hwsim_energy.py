@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hwsim import HOROWITZ_45NM, Energy, EnergyTable
+from hwsim import HOROWITZ_45NM, Energy, EnergyTable, MatMul, layer_energy
 
 REFERENCE = Path(__file__).parent / "reference" / "horowitz_isscc2014_45nm.csv"
 
@@ -44,4 +44,22 @@ def test_tables_can_be_swapped():
     assert len(cheap) == len(HOROWITZ_45NM)
     with pytest.raises(KeyError, match="no entry 'dram'"):
         HOROWITZ_45NM.with_entries("typo", dram=1)
-    assert EnergyTable("mine", {"add": Energy(2.0, "measured")}).joules("add") == 2e-12
+    assert EnergyTable("mine", {"add": Energy(2.0, 32, "measured")}).joules("add") == 2e-12
+
+
+def test_energy_of_a_layer():
+    layer = MatMul("fc", m=1, k=3, n=2, bias=True)  # 6 MACs, 8 parameters, 5 activations
+    energy = layer_energy(layer)
+    assert energy == pytest.approx(
+        {"multiply": 6 * 3.7e-12, "add": 6 * 0.9e-12, "parameters": 8 * 640e-12, "activations": 5 * 640e-12}
+    )
+    small = layer_energy(layer, number="int8", memory="SRAM 32KB 64b", bits=8)
+    assert small["multiply"] == pytest.approx(6 * 0.2e-12)
+    assert small["parameters"] == pytest.approx(8 * 20e-12 / 8)
+    cheap = HOROWITZ_45NM.with_entries("cheap", **{"DRAM 32b": 64})
+    assert layer_energy(layer, cheap)["parameters"] == pytest.approx(energy["parameters"] / 10)
+
+
+def test_bits_are_those_of_the_name():
+    for name, entry in HOROWITZ_45NM.items():
+        assert str(entry.bits) in name.replace("32KB", "").replace("1MB", "").replace("8KB", "")

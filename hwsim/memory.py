@@ -1,0 +1,25 @@
+"""Memory that training needs."""
+
+
+def training_memory(network, states=2, bits=32):
+    """Bytes that one training step holds at the same time.
+
+    Parameters
+    ----------
+    network : Network, built for the batch that is trained
+    states : int, numbers that the optimizer keeps for each parameter: 0 for plain SGD, 1 with momentum, 2 for Adam
+    bits : int, bits of each number
+
+    Returns
+    -------
+    dict of part -> bytes. "activations" are the first layer's input and every layer's output, which the backward pass
+    needs; what a framework keeps besides (outputs of ReLU and pooling, workspaces) is not counted.
+    """
+    parameters = network.params * bits / 8
+    activations = (network.layers[0].input_elements + network.output_elements) * bits / 8
+    return {
+        "weights": parameters,
+        "gradients": parameters,
+        "optimizer": states * parameters,
+        "activations": activations,
+    }
