@@ -1,0 +1,121 @@
+"""A real browser for the tests: pages served on this machine, the CDN's files from node_modules, no other host."""
+
+import contextlib
+import functools
+import re
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.requirements import need
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+BOOK = ROOT / "_build" / "html"
+NODE_MODULES = HERE / "node_modules"
+CDN = re.compile(r"https://cdn\.jsdelivr\.net/npm/(?P<package>(?:@[^/@]+/)?[^/@]+)@[^/]+/(?P<path>[^?#]+)")
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """Serve a folder on a free port of this machine; gives the address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Watch:
+    """What a page must not do: write an error to the console, throw, or ask a host that is neither its own nor the CDN."""
+
+    def __init__(self, page, address):
+        self.problems = []
+        self.address = address
+        page.on("console", lambda message: self._console(message))
+        page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
+        page.route("**/*", self._route)
+
+    def _console(self, message):
+        if message.type == "error":
+            self.problems.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def _route(self, route):
+        url = route.request.url
+        if url.startswith(self.address):
+            route.continue_()
+        elif found := CDN.match(url):
+            file = NODE_MODULES / found["package"] / found["path"]
+            if file.is_file():
+                route.fulfill(path=str(file), headers={"access-control-allow-origin": "*"})
+            else:
+                self.problems.append(f"not in node_modules: {url}")
+                route.abort()
+        else:
+            self.problems.append(f"foreign request: {url}")
+            route.abort()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    need(chromium, "chromium", "apt install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """open_page(address, path) gives a page that is watched; what it did wrong fails the test at its end."""
+    need(
+        (NODE_MODULES / "anywidget").is_dir(),
+        "the CDN's files",
+        "npm ci --ignore-scripts --prefix tests/browser",
+    )
+    contexts, watches = [], []
+
+    def open_page(address, path="", **options):
+        context = browser.new_context(viewport={"width": 1200, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        watches.append(Watch(page, address))
+        page.goto(f"{address}/{path}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    problems = [problem for watch in watches for problem in watch.problems]
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="session")
+def book():
+    """The address of the built book."""
+    need((BOOK / "index.html").is_file(), "the built book", "make book")
+    with serving(BOOK) as address:
+        yield address
