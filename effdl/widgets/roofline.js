@@ -13,7 +13,7 @@ function pairs(view, first, second) {
   return Array.from({ length: values.length / 2 }, (_, i) => ({ [first]: values[2 * i], [second]: values[2 * i + 1] }));
 }
 
-const PER_BYTE = "op/B";
+const perByte = (intensity) => `${significant(intensity)} op/B`;
 const PER_SECOND = "op/s";
 
 export default {
@@ -57,10 +57,10 @@ export default {
       place.select.value = at ? at.name : FREE;
       others.checked = model.get("others");
       readout.replaceChildren(
-        entry("Intensity", quantity(intensity, PER_BYTE), at ? at.name : "operations per byte"),
+        entry("Intensity", perByte(intensity), at ? at.name : "operations per byte"),
         entry("Attainable", quantity(now.attainable, PER_SECOND), `${percent(now.attainable / roofs[chosen].peak)} of the peak`),
         entry("Bound by", now.bound, now.bound === "memory" ? "left of the ridge" : "right of the ridge"),
-        entry("Ridge", quantity(now.ridge, PER_BYTE), `${quantity(roofs[chosen].peak, PER_SECOND)}, ${quantity(roofs[chosen].bandwidth, "B/s")}`),
+        entry("Ridge", perByte(now.ridge), `${quantity(roofs[chosen].peak, PER_SECOND)}, ${quantity(roofs[chosen].bandwidth, "B/s")}`),
         ...(at ? [entry("At best", quantity(at.operations / now.attainable, "s"), `for ${quantity(at.operations, "op")}`)] : []),
       );
       const width = plot.width();
@@ -148,7 +148,7 @@ function makeDrawing(picture, { lowest, highest, move, model }) {
     for (const layer of [...layers].sort((a, b) => a.intensity - b.intensity)) {
       const [px, py] = [x(layer.intensity), y(underRoof(roofs[chosen], layer.intensity).attainable)];
       back.append(shape("circle", { class: "layer", cx: px, cy: py, r: 5 },
-        shape("title", {}, `${layer.name}: ${quantity(layer.intensity, PER_BYTE)}, ${quantity(layer.operations, "op")}`)));
+        shape("title", {}, `${layer.name}: ${perByte(layer.intensity)}, ${quantity(layer.operations, "op")}`)));
       const box = { left: px + 7, right: px + 12 + layer.name.length * 6.4 };
       const free = (line) => !taken.some((t) => box.left < t.right && t.left < box.right && Math.abs(t.y - line) < 13);
       box.y = [py + 18, py + 32].find(free);
@@ -164,7 +164,7 @@ function makeDrawing(picture, { lowest, highest, move, model }) {
     handle.setAttribute("aria-valuemax", String(Math.round(highest)));
     handle.setAttribute("aria-valuenow", Number(intensity.toPrecision(3)));
     handle.setAttribute("aria-valuetext",
-      `${quantity(intensity, "operations per byte")}: ${quantity(now.attainable, "operations per second")}, bound by ${now.bound}`);
+      `${significant(intensity)} operations per byte: ${quantity(now.attainable, "operations per second")}, bound by ${now.bound}`);
   };
 }
 
