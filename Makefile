@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 export JUPYTER_PLATFORM_DIRS = 1
 
-.PHONY: help start test check format book labs grade bench clean environment test-environment
+.PHONY: help start test check format book labs grade grade-report bench clean environment test-environment
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -30,6 +30,9 @@ labs: environment  ## make labs/ from solutions/
 
 grade: environment  ## grade a folder of submissions: make grade SUBMISSIONS=folder
 	$(BIN)/python -m grading grade $(SUBMISSIONS) $(ARGS)
+
+grade-report: environment  ## grade known wrong and right answers: how good are the labs' checks?
+	$(BIN)/python -m grading report $(ARGS)
 
 clean:           ## remove what was built; the environment and the notebooks stay
 	rm -rf _build .jupyter_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -30,7 +30,7 @@ def test_a_good_chapter_has_no_problem(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "bad JSON in line 1"),
+        (b"", "the file is empty"),
         (b'{"cells": [', "bad JSON in line 1"),
         (b"[1, 2]", "list of cells"),
         (b'{"cells": 3}', "list of cells"),
@@ -38,7 +38,7 @@ def test_a_good_chapter_has_no_problem(tmp_path):
             b'{"cells": [], "nbformat": 4, "nbformat_minor": 2, "metadata": {}}',
             "format 4.2: save it as format 4.5",
         ),
-        (b'{"cells": [{}], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "not a valid notebook"),
+        (b'{"cells": [{"id": 1}], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "not a valid notebook"),
         (b"\xff\xfe\x00", "not UTF-8"),
     ],
 )

@@ -13,12 +13,12 @@ import nbformat
 from markdown_it import MarkdownIt
 from nbformat.validator import iter_validate
 
+from grading.notebook import METADATA, NotebookError, load
+
+__all__ = ["METADATA", "NotebookError", "form", "paths", "problems", "read", "tags"]
+
 FOLDERS = ("chapters", "solutions", "labs")
 CHECKED = "NBVAL_CHECK_OUTPUT"
-METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
 CELL_METADATA = {"tags", "nbgrader"}
 LOCKS = {"deletable", "editable"}  # nbgrader sets these in a released lab
 HTML_ALLOWED = {"details", "summary", "img"}
@@ -34,10 +34,6 @@ SOURCE = re.compile(r"""\bsrc\s*=\s*(["'])(.*?)\1""", re.DOTALL)
 markdown = MarkdownIt("commonmark").enable("table")
 
 
-class NotebookError(ValueError):
-    """A file that cannot be read as a notebook; the message says why."""
-
-
 def paths(root: Path, *folders: str) -> list[Path]:
     """All notebooks below the given folders (`FOLDERS` if none is given), in order of their names."""
     found = [path for folder in folders or FOLDERS for path in (root / folder).rglob("*.ipynb")]
@@ -49,14 +45,7 @@ def read(path: Path) -> nbformat.NotebookNode:
 
     Raises NotebookError for an empty file, bad JSON, JSON that is no notebook, or another format.
     """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise NotebookError("not a notebook: the file is not UTF-8 text") from None
-    except json.JSONDecodeError as error:
-        raise NotebookError(f"not a notebook: bad JSON in line {error.lineno}: {error.msg}") from None
-    if not isinstance(data, dict) or not isinstance(data.get("cells"), list):
-        raise NotebookError("not a notebook: a notebook is a JSON object with a list of cells")
+    data = load(path)
     version = data.get("nbformat"), data.get("nbformat_minor")
     if version != (4, 5):
         raise NotebookError(f"notebook format {version[0]}.{version[1]}: save it as format 4.5")
@@ -65,15 +54,7 @@ def read(path: Path) -> nbformat.NotebookNode:
         raise NotebookError(
             f"not a valid notebook, at {where}: {error.message.splitlines()[0][:200]}"
         ) from None
-    return nbformat.from_dict(_joined(data))
-
-
-def _joined(data: dict) -> dict:
-    """Join the lists of lines that the file holds to one text a cell."""
-    for cell in data["cells"]:
-        if isinstance(cell["source"], list):
-            cell["source"] = "".join(cell["source"])
-    return data
+    return nbformat.from_dict(data)
 
 
 def tags(cell: dict) -> list[str]:

@@ -16,7 +16,8 @@ IGNORED = Path(__file__).with_name("spelling.txt")
 def texts(root: Path) -> list[Path]:
     """The text files to check: those of the folders, and what stands at the root."""
     found = [*root.glob("*"), *(path for folder in FOLDERS for path in (root / folder).rglob("*"))]
-    return sorted(path for path in found if path.suffix in SUFFIXES and path.is_file())
+    ours = (path for path in found if not {"node_modules", "_build"} & set(path.relative_to(root).parts))
+    return sorted(path for path in ours if path.suffix in SUFFIXES and path.is_file())
 
 
 def problems(root: Path) -> Iterator[str]:

@@ -1,0 +1,100 @@
+"""Every lab's checks catch the mistakes that students make, and accept right answers written differently.
+
+How a lab and its mutants fit together (grading/README.md, "Write a lab", says the same at length):
+
+- `solutions/NAME/NAME.ipynb` holds *tasks*. A task is a solution cell, which defines one function, and the graded
+  cells that follow it up to the next solution cell. A graded cell has the visible checks first, then the hidden
+  ones between `### BEGIN HIDDEN TESTS` and `### END HIDDEN TESTS`. All or none of its points are given.
+- A typed answer is a task whose function takes no argument; its graded cell passes the result through
+  `effdl.answers.answer`, which checks the form.
+- `tests/mutants/NAME.py` defines `MUTANTS`: by the `grade_id` of each graded cell (not of the solution cell) a dict
+  `{"wrong": {"the mistake": source, ...}, "right": {"how it differs": source, ...}}`. A source replaces the whole
+  solution cell. At least three wrong answers and one right one for each graded cell.
+- Each wrong answer must lose that cell's points by being wrong: one that raises NameError, SyntaxError or ImportError
+  is an accident and fails the test. Where a graded cell has hidden tests, one wrong answer at least must pass the
+  visible part and be caught by the hidden one: it is what a student writes who has only the visible example.
+- Everything is graded with the other tasks unsolved, as a check may not need another task's answer.
+- A right answer must pass every graded cell of its task.
+"""
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from grading import proof
+from grading.lab import names, read_lab
+
+TESTS = Path(__file__).resolve().parent
+PLACES = [
+    (TESTS.parent / "solutions", TESTS / "mutants"),
+    (TESTS / "fixtures/solutions", TESTS / "fixtures/mutants"),
+]
+LABS = {name: place for place in PLACES for name in names(place[0])}
+
+
+@functools.cache
+def lab_of(name):
+    solutions, mutants = LABS[name]
+    return read_lab(solutions, name), proof.load_mutants(mutants / f"{name}.py")
+
+
+@functools.cache
+def prepared(name):
+    return proof.prepare(lab_of(name)[0])
+
+
+def each_check():
+    for name in LABS:
+        for task in lab_of(name)[0].tasks:
+            for check in task.checks:
+                yield pytest.param(name, task, check, id=f"{name}/{check.name}")
+
+
+def each_answer(kind):
+    """All known answers: the right ones of a task to all graded cells of the task."""
+    for name in LABS:
+        lab, mutants = lab_of(name)
+        for task in lab.tasks:
+            for check in task.checks:
+                of = task.checks if kind == "right" else [check]
+                for about in of:
+                    for label, source in mutants.get(about.name, {}).get(kind, {}).items():
+                        yield pytest.param(name, check, source, id=f"{name}/{check.name}/{label}")
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_mutants_name_graded_cells(name):
+    lab, mutants = lab_of(name)
+    assert set(mutants) == {check.name for task in lab.tasks for check in task.checks}
+
+
+@pytest.mark.parametrize(("name", "task", "check"), list(each_check()))
+def test_three_wrong_and_one_right(name, task, check):
+    known = lab_of(name)[1][check.name]
+    assert len(known["wrong"]) >= 3
+    assert len(known["right"]) >= 1
+    assert set(known) == {"wrong", "right"}
+
+
+@pytest.mark.parametrize(("name", "check", "source"), list(each_answer("wrong")))
+def test_a_wrong_answer_loses_the_points(name, check, source):
+    assert proof.grade(source, check, prepared(name))[0] != "passed"
+
+
+@pytest.mark.parametrize(("name", "check", "source"), list(each_answer("right")))
+def test_a_right_answer_has_the_points(name, check, source):
+    assert proof.grade(source, check, prepared(name))[0] == "passed"
+
+
+@pytest.mark.parametrize(("name", "task", "check"), list(each_check()))
+def test_reference_has_the_points_and_stub_has_none(name, task, check):
+    assert proof.grade(task.source, check, prepared(name))[0] == "passed"
+    assert proof.grade(proof.stub(task), check, prepared(name))[0].startswith("NotImplementedError")
+
+
+@pytest.mark.parametrize(("name", "task", "check"), list(each_check()))
+def test_hidden_tests_catch_what_the_visible_ones_do_not(name, task, check):
+    wrong = lab_of(name)[1][check.name]["wrong"].values()
+    found_by_hidden = [proof.grade(source, check, prepared(name))[1] for source in wrong]
+    assert any(found_by_hidden) or check.visible == check.source
