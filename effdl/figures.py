@@ -59,3 +59,15 @@ def matrix(axis, values, title="", keep=None):
                 )
     axis.set(title=title, xticks=[], yticks=[])
     axis.grid(False)
+    axis.spines[:].set_visible(False)
+
+
+def table(header, rows):
+    """A Markdown table as a displayable object; `rows` hold strings or numbers, integers get thousands separators."""
+    from IPython.display import Markdown
+
+    def text(value):
+        return f"{value:,}" if isinstance(value, int) else str(value)
+
+    lines = [header, ["---"] * len(header), *([text(value) for value in row] for row in rows)]
+    return Markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))

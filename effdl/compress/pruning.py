@@ -210,13 +210,14 @@ def gauss_newton_diagonal(model, split, batch_size=16):
 
     Source: Le Cun et al., 1990, section 2.2 (the Levenberg-Marquardt approximation of h_kk).
     """
-    weights = {name: w.detach() for name, w in prunable(model).items()}
+    fixed = {name: p.detach() for name, p in model.named_parameters()}
+    weights = {name: fixed[name] for name in prunable(model)}
 
-    def log_probability(weights, x, c):
-        return F.log_softmax(functional_call(model, weights, (x[None],))[0], -1)[c]
+    def log_probability(weights, x, chosen):
+        return functional_call(model, fixed | weights, (x[None],))[0].log_softmax(-1) @ chosen
 
     def squares(x, p):
-        gradients = vmap(grad(log_probability), (None, None, 0))(weights, x, torch.arange(len(p)))
+        gradients = vmap(grad(log_probability), (None, None, 0))(weights, x, torch.eye(len(p)))
         return {name: torch.einsum("c,c...->...", p, g.square()) for name, g in gradients.items()}
 
     total = {name: torch.zeros_like(w) for name, w in weights.items()}
