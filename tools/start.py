@@ -1,0 +1,28 @@
+"""Open JupyterLab on the welcome page: python -m tools.start [further arguments of jupyter lab]."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WELCOME = "chapters/00_welcome.ipynb"
+
+
+def command(arguments: list[str], root_user: bool) -> list[str]:
+    """Return the command line. Jupyter refuses to run as root, as in a container, unless it is told to."""
+    allow = ["--allow-root"] if root_user and "--allow-root" not in arguments else []
+    return [sys.executable, "-m", "jupyterlab", *allow, *arguments, WELCOME]
+
+
+def main(arguments: list[str]) -> int:
+    """Start JupyterLab in the root of the course and stay until it ends."""
+    root_user = hasattr(os, "geteuid") and os.geteuid() == 0
+    try:
+        return subprocess.call(command(arguments, root_user), cwd=ROOT)
+    except KeyboardInterrupt:
+        return 0  # the learner stopped it with Ctrl-C; JupyterLab has said so itself
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
