@@ -190,7 +190,7 @@ def hessian_diagonal(model, split, name, rows=256):
     weight = model.get_parameter(name)
     loss = F.cross_entropy(model(split.inputs), split.labels)
     (gradient,) = torch.autograd.grad(loss, weight, create_graph=True)
-    diagonal = torch.empty(weight.numel())
+    diagonal = torch.empty_like(weight).flatten()
     for start in range(0, weight.numel(), rows):
         pick = torch.arange(start, min(start + rows, weight.numel()))
         unit = F.one_hot(pick, weight.numel()).to(weight.dtype).view(-1, *weight.shape)
@@ -217,7 +217,7 @@ def gauss_newton_diagonal(model, split, batch_size=16):
         return functional_call(model, fixed | weights, (x[None],))[0].log_softmax(-1) @ chosen
 
     def squares(x, p):
-        gradients = vmap(grad(log_probability), (None, None, 0))(weights, x, torch.eye(len(p)))
+        gradients = vmap(grad(log_probability), (None, None, 0))(weights, x, torch.eye(len(p), dtype=p.dtype))
         return {name: torch.einsum("c,c...->...", p, g.square()) for name, g in gradients.items()}
 
     total = {name: torch.zeros_like(w) for name, w in weights.items()}
