@@ -36,9 +36,8 @@ def venv_python():
 def make_venv():
     """Make `.venv` anew, with pip in it."""
     try:
-        import venv
-
         import ensurepip  # noqa: F401  (Debian leaves it out of its python3 package)
+        import venv
     except ImportError:
         version = "{}.{}".format(*sys.version_info[:2])
         stop("this Python has no venv module. On Debian or Ubuntu: apt install python" + version + "-venv")
@@ -64,7 +63,9 @@ def main(requirements):
     wanted = fingerprint(requirements)
     if venv_python().exists() and stamp.exists() and stamp.read_text() == wanted:
         return
-    print("Setting up .venv from " + " and ".join(requirements) + " (once, about two minutes) ...", flush=True)
+    print(
+        "Setting up .venv from " + " and ".join(requirements) + " (once, about two minutes) ...", flush=True
+    )
     if not venv_python().exists() or not list(VENV.glob("installed-*.txt")):
         make_venv()  # none yet, or one whose installation was cut short
     install(requirements)
