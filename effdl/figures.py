@@ -71,3 +71,8 @@ def table(header, rows):
 
     lines = [header, ["---"] * len(header), *([text(value) for value in row] for row in rows)]
     return Markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))
+
+
+def spread(samples):
+    """Mean of an array, with its standard deviation in brackets, as text."""
+    return f"{samples.mean():.3f} ({samples.std():.3f})"

@@ -39,5 +39,9 @@ def test_matrix_writes_every_number_and_hatches_the_removed():
     assert [patch.get_hatch() for patch in axis.patches] == ["///"]
 
 
+def test_spread_is_mean_and_deviation():
+    assert figures.spread(np.array([0.25, 0.75])) == "0.500 (0.250)"
+
+
 def test_table_is_markdown_with_thousands():
     assert figures.table(["a", "b"], [[1234, "x"]]).data == "| a | b |\n| --- | --- |\n| 1,234 | x |"
