@@ -99,7 +99,7 @@ PLATFORMS = {
 
 
 def plot(platforms=PLATFORMS, layers=(), bits=32, axes=None):
-    """Draw the roofs of `platforms`, and `layers` as points on the highest roof that their intensity allows.
+    """Draw the roofs of `platforms`, and where each of `layers` meets them at most.
 
     Parameters
     ----------
@@ -122,12 +122,12 @@ def plot(platforms=PLATFORMS, layers=(), bits=32, axes=None):
             x, attainable(platform, x), marker="", label=f"{platform.name} ({platform.kind})"
         )
         axes.loglog(ridge(platform), platform.peak, marker="o", color=line.get_color())
-    for i, (name, intensity) in enumerate(points):
-        best = max(attainable(platform, intensity) for platform in platforms.values())
-        axes.axvline(intensity, color="0.8", linewidth=0.8, linestyle=":", marker="", zorder=0)
-        axes.annotate(
-            name, (intensity, best), (3, 4 + 9 * (i % 3)), textcoords="offset points", fontsize=8, rotation=30
-        )
+    for name, intensity in points:
+        axes.axvline(intensity, color="0.6", linewidth=0.8, linestyle=":", marker="", zorder=0)
+        reached = [attainable(platform, intensity) for platform in platforms.values()]
+        axes.plot([intensity] * len(reached), reached, "xk", markersize=4)
+        top = axes.get_xaxis_transform()  # x in data, y in axes
+        axes.text(intensity, 1.01, name, transform=top, rotation=40, fontsize=8, ha="left", va="bottom")
     axes.set(xlabel="arithmetic intensity (operations a byte)", ylabel="attainable (operations a second)")
     axes.legend(loc="lower right", fontsize=8)
     return axes
