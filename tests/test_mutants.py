@@ -14,7 +14,7 @@ How a lab and its mutants fit together (grading/README.md, "Write a lab", says t
   is an accident and fails the test. Where a graded cell has hidden tests, one wrong answer at least must pass the
   visible part and be caught by the hidden one: it is what a student writes who has only the visible example.
 - Everything is graded with the other tasks unsolved, as a check may not need another task's answer.
-- A right answer must pass every graded cell of its task.
+- A right answer must pass its graded cell and those before it in the task (a score may come after, and be stricter).
 """
 
 import functools
@@ -52,12 +52,12 @@ def each_check():
 
 
 def each_answer(kind):
-    """All known answers: the right ones of a task to all graded cells of the task."""
+    """All known answers; the right ones of a graded cell also to those before it in the task."""
     for name in LABS:
         lab, mutants = lab_of(name)
         for task in lab.tasks:
-            for check in task.checks:
-                of = task.checks if kind == "right" else [check]
+            for i, check in enumerate(task.checks):
+                of = task.checks[i:] if kind == "right" else [check]
                 for about in of:
                     for label, source in mutants.get(about.name, {}).get(kind, {}).items():
                         yield pytest.param(name, check, source, id=f"{name}/{check.name}/{label}")
