@@ -45,7 +45,7 @@ COURSE = (
             05_deep_compression | Deep compression | prune, share and code in one real file, decoded bit by bit
             06_quantization | Quantization | a layer in integers only, from 16 bits down to 2
             07_quantization_aware_training | Quantization-aware training | training through the rounding, and learned step sizes
-            08_binary_ternary_log | Binary, ternary and log weights | products from XNOR and popcount, and two learned scales
+            08_binary_ternary_log | Binary, ternary, log | products from XNOR and popcount, and two learned scales
             09_low_rank | Low rank | one layer as the product of two or three small ones
             10_structured_matrices | Structured matrices | circulant layers by the fast Fourier transform
             11_winograd | Winograd convolution | convolution with 2.25 times fewer multiplications, and its rounding error

@@ -34,7 +34,7 @@ def _part(part: Part, pages, suffix) -> str:
 
 
 def _chapter(chapter: Chapter, there: bool, suffix) -> str:
-    words = f"<span>{chapter.file[:2]}</span> {escape(chapter.title)}"
+    words = f"<span>{chapter.file[:2]}</span><b>{escape(chapter.title)}</b>"
     builds = escape(f"{chapter.title}: you build {chapter.builds}.", quote=True)
     if there:
         return (

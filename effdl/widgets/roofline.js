@@ -143,15 +143,15 @@ function makeDrawing(picture, { lowest, highest, move, model }) {
       add("text", { x: right + 7, y: label.y, class: label.chosen ? "chosen" : "" }, label.text);
     }
 
-    // Names stand below their points, one or two lines down, where there is room for them.
+    // Names stand below their points, one or two lines down, or above, where there is room for them.
     const taken = [];
     for (const layer of [...layers].sort((a, b) => a.intensity - b.intensity)) {
       const [px, py] = [x(layer.intensity), y(underRoof(roofs[chosen], layer.intensity).attainable)];
       back.append(shape("circle", { class: "layer", cx: px, cy: py, r: 5 },
         shape("title", {}, `${layer.name}: ${perByte(layer.intensity)}, ${quantity(layer.operations, "op")}`)));
       const box = { left: px + 7, right: px + 12 + layer.name.length * 6.4 };
-      const free = (line) => !taken.some((t) => box.left < t.right && t.left < box.right && Math.abs(t.y - line) < 13);
-      box.y = [py + 18, py + 32].find(free);
+      const free = (line) => line < bottom - 3 && !taken.some((t) => box.left < t.right && t.left < box.right && Math.abs(t.y - line) < 13);
+      box.y = [py + 18, py + 32, py - 10].find(free);
       if (box.y === undefined || box.right > right) continue; // its name stands in the list and in its title
       taken.push(box);
       add("text", { x: box.left, y: box.y, class: "strong" }, layer.name);
