@@ -38,7 +38,10 @@ def test_a_good_chapter_has_no_problem(tmp_path):
             b'{"cells": [], "nbformat": 4, "nbformat_minor": 2, "metadata": {}}',
             "format 4.2: save it as format 4.5",
         ),
-        (b'{"cells": [{"id": 1}], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "not a valid notebook"),
+        (
+            b'{"cells": [{"id": 1}], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
+            "not a valid notebook",
+        ),
         (b"\xff\xfe\x00", "not UTF-8"),
     ],
 )
