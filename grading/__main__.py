@@ -1,7 +1,6 @@
 """The command line: `python -m grading release | grade | report`."""
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -108,7 +107,6 @@ COMMANDS = {"release": do_release, "grade": do_grade, "report": do_report}
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; an error is one line on stderr and exit code 2."""
-    os.environ.setdefault("MPLBACKEND", "agg")
     arguments = parser().parse_args(words)
     try:
         return COMMANDS[arguments.command](arguments)

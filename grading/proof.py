@@ -18,6 +18,8 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
+
 from grading.course import CODE_STUB
 from grading.lab import Check, Lab, LabError, Task
 from grading.notebook import nbgrader
@@ -53,6 +55,7 @@ def load_mutants(path: Path) -> dict[str, dict[str, dict[str, str]]]:
 
 def prepare(lab: Lab) -> dict:
     """Run the cells that are neither answers nor checks; return their namespace."""
+    matplotlib.use("agg")  # the checks draw, nobody looks
     namespace = {"__name__": "__main__"}
     for cell in lab.notebook["cells"]:
         about = nbgrader(cell)

@@ -94,6 +94,7 @@ def test_feedback_shows_points_but_no_hidden_test(graded):
         assert "HIDDEN TESTS" not in page
     assert "AssertionError: an empty array stays empty" in pages["wrong [x] y"]
     assert "secret-sample" not in pages["untouched"]
+    assert "image/png;base64" in pages["reference"]
 
 
 def test_only_results_are_left(graded):
