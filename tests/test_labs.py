@@ -24,7 +24,7 @@ def functions(source):
 
 
 def is_typed_answer(task):
-    return any("answer(" in check.source for check in task.checks)
+    return any(re.search(r"\banswer\(", check.source) for check in task.checks)
 
 
 def files(folder):
