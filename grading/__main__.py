@@ -31,9 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("grade", help="grade a folder of submissions: FOLDER/STUDENT/LAB.ipynb")
     one.add_argument("submissions", type=Path, metavar="FOLDER", help="one folder a student in it")
-    one.add_argument(
-        "--output", type=Path, default=ROOT / "grades", help="for grades.csv and feedback/"
-    )
+    one.add_argument("--output", type=Path, default=ROOT / "grades", help="for grades.csv and feedback/")
     one.add_argument("--lab", help="grade this lab only")
 
     one = commands.add_parser("report", help="grade known wrong and right answers: how good are the checks?")
