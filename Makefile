@@ -29,7 +29,7 @@ labs: environment  ## make labs/ from solutions/
 	$(BIN)/python -m grading release $(ARGS)
 
 grade: environment  ## grade a folder of submissions: make grade SUBMISSIONS=folder
-	$(BIN)/python -m grading grade $(SUBMISSIONS) $(ARGS)
+	$(BIN)/python -m grading grade "$(SUBMISSIONS)" $(ARGS)
 
 grade-report: environment  ## grade known wrong and right answers: how good are the labs' checks?
 	$(BIN)/python -m grading report $(ARGS)
