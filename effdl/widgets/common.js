@@ -12,7 +12,11 @@ function shape(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
+/** JupyterLab leaves the keys of a control alone (the arrows would go to another cell) if the control itself says so. */
+const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
+
 function fill(node, attributes, children) {
+  if (["input", "select", "button"].includes(node.localName)) attributes = { ...OWN_KEYS, ...attributes };
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== null && value !== undefined) node.setAttribute(name, value);
@@ -70,12 +74,11 @@ function unique(name) {
   return `wts-${name}-${Date.now().toString(36)}-${made}`;
 }
 
-/** Keep the keys pressed inside the widget from JupyterLab's shortcuts, and name the widget for a screen reader. */
+/** Name the widget for the style sheet and for a screen reader. */
 function root(el, name, label) {
   el.classList.add("wts", `wts-${name}`);
   el.setAttribute("role", "group");
   el.setAttribute("aria-label", label);
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
 }
 
 /** Call draw(width) now and whenever the width of `host` changes; returns the function that stops it. */

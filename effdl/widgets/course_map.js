@@ -33,6 +33,7 @@ export default {
     for (const [index, { item, stop }] of chapters.entries()) {
       const tell = () => (about.textContent = item.dataset.builds);
       item.addEventListener("pointerenter", tell);
+      for (const [name, value] of Object.entries(OWN_KEYS)) stop.setAttribute(name, value);
       stop.addEventListener("focus", () => {
         focus(index);
         tell();

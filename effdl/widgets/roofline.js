@@ -81,7 +81,7 @@ export default {
 /** Returns a function that draws. The handle stays the same element, so that it keeps the focus and the pointer. */
 function makeDrawing(picture, { lowest, highest, move, model }) {
   const back = shape("g");
-  const handle = shape("g", { class: "handle", role: "slider", tabindex: 0, "aria-label": "Arithmetic intensity of the point" },
+  const handle = shape("g", { ...OWN_KEYS, class: "handle", role: "slider", tabindex: 0, "aria-label": "Arithmetic intensity of the point" },
     shape("circle", { class: "ring", r: 14 }), shape("circle", { class: "threshold-fill", r: 7.5 }));
   const svg = shape("svg", { height: ROOF_HEIGHT }, back, handle);
   picture.append(svg);
