@@ -29,10 +29,14 @@ labs: environment  ## make labs/ from solutions/
 	$(BIN)/python -m grading release $(ARGS)
 
 grade: environment  ## grade a folder of submissions: make grade SUBMISSIONS=folder
+	$(if $(SUBMISSIONS),,$(error name the folder of submissions: make grade SUBMISSIONS=folder))
 	$(BIN)/python -m grading grade "$(SUBMISSIONS)" $(ARGS)
 
 grade-report: environment  ## grade known wrong and right answers: how good are the labs' checks?
 	$(BIN)/python -m grading report $(ARGS)
+
+bench: environment  ## full-size measurements, beside other libraries in the same run
+	$(BIN)/python -m bench.eie
 
 clean:           ## remove what was built; the environment and the notebooks stay
 	rm -rf _build .jupyter_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
