@@ -100,7 +100,8 @@ function choice(label, names, chosen, onchange) {
   return { field: element("label", { class: "wts-field" }, element("span", {}, label), select), select };
 }
 
-/** One entry of a readout: its name, its value, and a remark below. */
-function entry(name, value, small) {
-  return element("div", {}, element("dt", {}, name), element("dd", {}, value, element("small", {}, small)));
+/** One entry of a readout: its name, its value, and a remark below. (Themes style lists of terms, so it is none.) */
+function entry(name, value, remark) {
+  const lines = { name, value, remark };
+  return element("div", {}, ...Object.entries(lines).map(([line, text]) => element("span", { class: `wts-${line}` }, text)));
 }

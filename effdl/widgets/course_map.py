@@ -28,7 +28,7 @@ def course_map(pages: Collection[str], suffix: str = ".html") -> str:
 def _part(part: Part, pages, suffix) -> str:
     chapters = "".join(_chapter(chapter, chapter.file in pages, suffix) for chapter in part.chapters)
     return (
-        f'<section class="wts-part" data-place="{part.place}"><p class="wts-name">{escape(part.name)}</p>'
+        f'<section class="wts-part" data-place="{part.place}"><p class="wts-part-name">{escape(part.name)}</p>'
         f'<p class="wts-question">{escape(part.question)}</p><ol>{chapters}</ol></section>'
     )
 

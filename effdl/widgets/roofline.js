@@ -38,7 +38,7 @@ export default {
     });
     const others = element("input", { type: "checkbox", onchange: () => set("others", others.checked) });
     const picture = element("div");
-    const readout = element("dl", { class: "wts-readout" });
+    const readout = element("div", { class: "wts-readout" });
     el.append(
       element("div", { class: "wts-row" }, platform.field, layers.length ? place.field : null,
         names.length > 1 ? element("label", { class: "wts-field" }, others, element("span", {}, "show the other platforms")) : null),
@@ -112,7 +112,8 @@ function makeDrawing(picture, { lowest, highest, move, model }) {
     const [top, bottom] = [26, ROOF_HEIGHT - 40];
     const shown = roofs.map((roof, i) => ({ ...roof, name: names[i], chosen: i === chosen })).filter((roof) => roof.chosen || others);
     const most = Math.max(...roofs.map((roof) => roof.peak)) * 3;
-    const least = Math.min(...roofs.map((roof) => underRoof(roof, Math.max(lowest, 0.1)).attainable)) / 2;
+    const leftmost = Math.min(0.1, ...layers.map((layer) => layer.intensity)) / 2;
+    const least = Math.min(...roofs.map((roof) => underRoof(roof, Math.max(lowest, leftmost)).attainable));
     const y = (rate) => bottom - (Math.log(rate / least) / Math.log(most / least)) * (bottom - top);
     back.replaceChildren();
     const add = (...args) => back.append(shape(...args));

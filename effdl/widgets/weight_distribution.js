@@ -70,7 +70,7 @@ export default {
     range.addEventListener("input", () => set("step", range.valueAsNumber));
     const shown = element("output", {});
     const picture = element("div");
-    const readout = element("dl", { class: "wts-readout" });
+    const readout = element("div", { class: "wts-readout" });
     el.append(
       element("div", { class: "wts-row" },
         model.get("stages").length > 1 ? stage.field : null, layer.field, scale.field),

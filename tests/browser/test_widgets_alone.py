@@ -46,7 +46,8 @@ def distribution(**options):
 
 
 def readout(page, name):
-    return page.locator(f".wts-readout div:has(dt:text-is('{name}')) dd").inner_text()
+    entry = page.locator(".wts-readout > div", has=page.locator(f".wts-name:text-is('{name}')"))
+    return "\n".join(entry.locator(".wts-value, .wts-remark").all_inner_texts())
 
 
 def test_a_number_is_guessed_and_compared(show):
@@ -165,7 +166,7 @@ def test_accuracy_is_the_measured_one(show):
     assert readout(page, "Accuracy") == "30.0 %\nmeasured at 0.2"
     assert page.get_by_role("img", name="Accuracy against the threshold").count() == 1
     page.get_by_label("Layer").select_option("hidden")  # nothing was measured there
-    assert page.locator(".wts-readout dt", has_text="Accuracy").count() == 0
+    assert page.locator(".wts-readout .wts-name", has_text="Accuracy").count() == 0
 
 
 def test_zeros_are_a_bar_of_their_own(show):
