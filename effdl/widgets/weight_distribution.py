@@ -41,10 +41,10 @@ def edges(limit: float) -> np.ndarray:
 
 
 def reach(*layers) -> float:
-    """Return a limit that shows all but a far tail: the largest |w|, but at most 1.5 times what 99.9 % stay below."""
+    """Return a limit that shows all but a far tail: the largest |w|, but at most 1.2 times what 99.9 % stay below."""
     size = np.abs(np.concatenate([np.ravel(layer) for layer in layers]).astype(np.float64))
     size = size[size > 0]
-    return float(min(size.max(), 1.5 * np.quantile(size, 0.999))) if size.size else 1.0
+    return float(min(size.max(), 1.2 * np.quantile(size, 0.999))) if size.size else 1.0
 
 
 def histogram(weights, limit: float) -> Histogram:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import BOOK, CHROMIUM_ARGS, ROOT, Watch, serving
 
-SIZE = {"width": 1280, "height": 860}
+SIZE = {"width": 1280, "height": 1000}
 
 
 def front(page: Page, address: str) -> None:
@@ -22,9 +22,8 @@ def pruning(page: Page, address: str) -> None:
     page.goto(f"{address}/chapters/02_pruning.html")
     widget = page.locator(".wts-distribution").first
     widget.locator("svg").first.wait_for()
-    page.get_by_role("heading", name="Explore").scroll_into_view_if_needed()
-    page.evaluate("document.querySelector('#explore').scrollIntoView()")
-    widget.get_by_role("slider", name="Threshold").blur()
+    widget.evaluate("(node) => node.scrollIntoView({ block: 'end' })")
+    page.mouse.wheel(0, 30)
 
 
 def main(folder: Path) -> None:
