@@ -65,7 +65,7 @@ def fit(
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs={epochs} and batch_size={batch_size} must be 1 or more")
     masked = _masked_parameters(model, masks or {})
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     order = torch.Generator().manual_seed(seed)
     history, best, best_accuracy = History([], []), None, -1.0
     model.train()
