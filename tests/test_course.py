@@ -1,5 +1,6 @@
 """The course as data, the book's table of contents, and the commands that build and open it."""
 
+import json
 import re
 
 import yaml
@@ -27,6 +28,13 @@ def test_every_notebook_is_in_the_book_and_on_the_map():
     there = [path.relative_to(ROOT).with_suffix("").as_posix() for path in [*chapters, *labs]]
     assert sorted(pages) == sorted(there)
     assert {path.stem for path in chapters} <= set(CHAPTERS)
+
+
+def test_the_map_names_chapters_by_their_titles():
+    titles = {chapter.file: chapter.title for part in COURSE for chapter in part.chapters}
+    for path in (ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"):
+        first = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
+        assert "".join(first).split("\n")[0] == f"# {titles[path.stem]}"
 
 
 def test_only_pages_that_are_there_are_links():
