@@ -8,10 +8,11 @@ import pytest
 def need(condition, what: str, how: str) -> None:
     """Go on if `condition` holds; otherwise skip the test, and in CI (CI=true), where all must be there, fail it.
 
-    Args:
-        condition: Whether the thing is there.
-        what: The thing, as in "chromium".
-        how: The line that installs or makes it, as in "apt install chromium".
+    Parameters
+    ----------
+    condition : Whether the thing is there.
+    what : The thing, as in "chromium".
+    how : The line that installs or makes it, as in "apt install chromium".
     """
     if condition:
         return

@@ -19,7 +19,7 @@ __all__ = ["METADATA", "NotebookError", "form", "paths", "problems", "read", "ta
 
 FOLDERS = ("chapters", "solutions", "labs")
 CHECKED = "NBVAL_CHECK_OUTPUT"
-CELL_METADATA = {"tags", "nbgrader"}
+CELL_METADATA = {"tags", "nbgrader", "mystnb"}  # mystnb: the alt text of a picture in the output
 LOCKS = {"deletable", "editable"}  # nbgrader sets these in a released lab
 HTML_ALLOWED = {"details", "summary", "img"}
 LONGEST_CELL = 25

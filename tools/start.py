@@ -11,8 +11,10 @@ WELCOME = "chapters/00_welcome.ipynb"
 
 def command(arguments: list[str], root_user: bool) -> list[str]:
     """Return the command line. Jupyter refuses to run as root, as in a container, unless it is told to."""
+    # The address and not the file as an argument: JupyterLab would take the file's folder as its root, and hide the labs.
+    page = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{WELCOME}"]
     allow = ["--allow-root"] if root_user and "--allow-root" not in arguments else []
-    return [sys.executable, "-m", "jupyterlab", *allow, *arguments, WELCOME]
+    return [sys.executable, "-m", "jupyterlab", *page, *allow, *arguments]
 
 
 def main(arguments: list[str]) -> int:

@@ -13,9 +13,10 @@ from effdl.widgets.course import COURSE, Chapter, Part
 def course_map(pages: Collection[str], suffix: str = ".html") -> str:
     """Return the map of the course as HTML; its style is the widgets' style sheet.
 
-    Args:
-        pages: Files of the chapters that can be opened, as "02_pruning". The others are named, with no link.
-        suffix: Ending of a link's address.
+    Parameters
+    ----------
+    pages : Files of the chapters that can be opened, as "02_pruning". The others are named, with no link.
+    suffix : Ending of a link's address.
     """
     sides = "".join(
         f'<div class="wts-side wts-{side.lower()}" aria-hidden="true">{side}</div>'
@@ -46,8 +47,9 @@ def _chapter(chapter: Chapter, there: bool, suffix) -> str:
 class CourseMap(Widget):
     """Show the chapters of the course in four quadrants, and what you build in each.
 
-    Args:
-        folder: Folder of the notebooks; those that are in it can be opened from the map.
+    Parameters
+    ----------
+    folder : Folder of the notebooks; those that are in it can be opened from the map.
     """
 
     _esm = module("common.js", "course_map.js")

@@ -10,11 +10,12 @@ from effdl.widgets.base import Widget, module, significant
 def verdict(guess: float | str | None, measured: float | str, unit: str = "", log: bool = False) -> str:
     """Say in a sentence how a guess compares with what was measured.
 
-    Args:
-        guess: A number, one of the choices, or None where nothing was guessed yet.
-        measured: A number or one of the choices.
-        unit: Unit of both numbers. A difference of percentages is given in percentage points.
-        log: Compare two positive numbers by their ratio.
+    Parameters
+    ----------
+    guess : A number, one of the choices, or None where nothing was guessed yet.
+    measured : A number or one of the choices.
+    unit : Unit of both numbers. A difference of percentages is given in percentage points.
+    log : Compare two positive numbers by their ratio.
 
     >>> verdict(50, 91.3, "%")
     'You guessed 50 %. Measured: 91.3 %. That is 41.3 points more.'
@@ -40,15 +41,18 @@ class Prediction(Widget):
     The guess is in `guess` (a number, one of the choices, or None), and in the browser's storage, so that it is still
     there when the page is opened again and when no kernel runs.
 
-    Args:
-        question: The question, one or two sentences of plain text.
-        choices: The possible answers. Without choices the answer is a number.
-        unit, low, high: Unit of the number and the ends of its slider.
-        log: Divide the slider in equal ratios, for a number that may lie anywhere between 1 and 1000.
-        key: A name for the stored guess, if the question is asked twice.
+    Parameters
+    ----------
+    question : The question, one or two sentences of plain text.
+    choices : The possible answers. Without choices the answer is a number.
+    unit, low, high : Unit of the number and the ends of its slider.
+    log : Divide the slider in equal ratios, for a number that may lie anywhere between 1 and 1000.
+    key : A name for the stored guess, if the question is asked twice.
 
-    Raises:
-        ValueError: If there are fewer than two choices, or `low` is not below `high`, or `log` with `low` of 0 or less.
+    Raises
+    ------
+    ValueError
+        If there are fewer than two choices, or `low` is not below `high`, or `log` with `low` of 0 or less.
     """
 
     _esm = module("common.js", "guess.js", "prediction.js")
@@ -96,12 +100,15 @@ class Prediction(Widget):
     def compare(self, measured, text="") -> "Comparison":
         """Return a widget that shows the guess beside `measured` and follows the guess when it is changed.
 
-        Args:
-            measured: The result: one of the choices, or a number in the question's unit.
-            text: A sentence on the result.
+        Parameters
+        ----------
+        measured : The result: one of the choices, or a number in the question's unit.
+        text : A sentence on the result.
 
-        Raises:
-            ValueError: If `measured` is not one of the choices.
+        Raises
+        ------
+        ValueError
+            If `measured` is not one of the choices.
         """
         if self.choices and measured not in self.choices:
             raise ValueError(f"measured must be one of the choices {self.choices}; got {measured!r}")

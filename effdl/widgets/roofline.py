@@ -31,16 +31,19 @@ def under_roof(platform, intensity: float) -> Point:
 class Roofline(Widget):
     """Place layers under the roof of a platform, and move a point to see what its intensity allows.
 
-    Args:
-        layers: `{name: (intensity, operations)}` or rows `(name, intensity, operations)`: operations per byte, and
-            operations in all. May be empty.
-        platforms: Objects with `name`, `peak` (operations per second) and `bandwidth` (bytes per second), in a list or
-            as the values of a dict; `hwsim.roofline.PLATFORMS` by default.
-        platform: Name of the platform that is shown first.
-        intensity: Where the point stands at first, in operations per byte.
+    Parameters
+    ----------
+    layers : `{name: (intensity, operations)}` or rows `(name, intensity, operations)`: operations per byte, and
+        operations in all. May be empty.
+    platforms : Objects with `name`, `peak` (operations per second) and `bandwidth` (bytes per second), in a list or
+        as the values of a dict; `hwsim.roofline.PLATFORMS` by default.
+    platform : Name of the platform that is shown first.
+    intensity : Where the point stands at first, in operations per byte.
 
-    Raises:
-        ValueError: If there is no platform, or a peak, bandwidth, intensity or number of operations is not above 0.
+    Raises
+    ------
+    ValueError
+        If there is no platform, or a peak, bandwidth, intensity or number of operations is not above 0.
     """
 
     _esm = module("common.js", "roofline.js")

@@ -50,8 +50,10 @@ def reach(*layers) -> float:
 def histogram(weights, limit: float) -> Histogram:
     """Count the weights of a layer, an array of any shape, in bins that divide [0, limit].
 
-    Raises:
-        ValueError: If there is no weight, or a weight is not finite.
+    Raises
+    ------
+    ValueError
+        If there is no weight, or a weight is not finite.
     """
     weights = np.asarray(weights, dtype=np.float64).ravel()
     if weights.size == 0 or not np.isfinite(weights).all():
@@ -93,16 +95,19 @@ def at_threshold(counted: Histogram, limit: float, step: int) -> Readout:
 class WeightDistribution(Widget):
     """Show how the weights of each layer are distributed, and what a threshold on |w| removes and keeps.
 
-    Args:
-        weights: `{layer: array}`, or `{stage: {layer: array}}` with the same layers at each stage. All layers together
-            are added as a layer of their own. Tensors are taken too.
-        accuracy: Accuracy in [0, 1] measured beforehand: `{layer: (thresholds, accuracies)}`, where the layer may be
-            `"all layers"`, or `{stage: {layer: ...}}`.
-        marks: Values to mark on the axis, such as the centroids of a codebook: a list, or `{layer: values}`.
-        layer, stage, step: What is shown first; `step` of `STEPS` is the threshold. They follow the controls.
+    Parameters
+    ----------
+    weights : `{layer: array}`, or `{stage: {layer: array}}` with the same layers at each stage. All layers together
+        are added as a layer of their own. Tensors are taken too.
+    accuracy : Accuracy in [0, 1] measured beforehand: `{layer: (thresholds, accuracies)}`, where the layer may be
+        `"all layers"`, or `{stage: {layer: ...}}`.
+    marks : Values to mark on the axis, such as the centroids of a codebook: a list, or `{layer: values}`.
+    layer, stage, step : What is shown first; `step` of `STEPS` is the threshold. They follow the controls.
 
-    Raises:
-        ValueError: If there is no layer, stages differ in their layers, or `accuracy` or `marks` names an unknown layer.
+    Raises
+    ------
+    ValueError
+        If there is no layer, stages differ in their layers, or `accuracy` or `marks` names an unknown layer.
     """
 
     _esm = module("common.js", "weight_distribution.js")

@@ -19,12 +19,14 @@ class Links(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.addresses, self.names = [], set()
+        self.addresses, self.names, self.alts = [], set(), []
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.names |= {attributes[key] for key in ("id", "name") if attributes.get(key)}
+        if tag == "img":
+            self.alts.append(attributes.get("alt", ""))
         for key in {"a": ["href"], "img": ["src"], "link": ["href"], "script": ["src"]}.get(tag, []):
             if attributes.get(key):
                 self.addresses.append(attributes[key])
@@ -48,6 +50,17 @@ def test_no_link_leads_nowhere_and_no_page_is_heavy(page):
             assert unquote(name) in Links(target.read_text(encoding="utf-8")).names, (
                 f"{page} points to {address}"
             )
+
+
+@pytest.mark.usefixtures("book")
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_picture_has_a_text_in_its_place(chapter):
+    html = (BOOK / "chapters" / f"{chapter}.html").read_text(encoding="utf-8")
+    article = html[html.index("<article") : html.index("</article>")]
+    alts = Links(article).alts
+    assert alts
+    for alt in alts:  # MyST-NB falls back on the name of the file
+        assert len(alt.split()) > 5, f"{chapter}: give the cell of this picture an alt text: {alt!r}"
 
 
 def test_the_map_shows_every_chapter_and_links_those_there_are(open_page, book):
