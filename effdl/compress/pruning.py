@@ -208,7 +208,7 @@ def gauss_newton_diagonal(model, split, batch_size=16):
 
     Returns a dict from names to tensors of the weights' shapes.
 
-    Source: Le Cun et al., 1990, section 2.2 (the Levenberg-Marquardt approximation of h_kk).
+    Source: Le Cun et al., 1990, section 2.1 (the Levenberg-Marquardt approximation of h_kk).
     """
     fixed = {name: p.detach() for name, p in model.named_parameters()}
     weights = {name: fixed[name] for name in prunable(model)}
