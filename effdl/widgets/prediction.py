@@ -35,7 +35,20 @@ def verdict(guess: float | str | None, measured: float | str, unit: str = "", lo
     return f"{said} That is {f'{difference} {unit}'.strip()} {'more' if measured > guess else 'less'}."
 
 
-class Prediction(Widget):
+class Question(Widget):
+    """What a `Prediction` and its `Comparison` both hand to the browser."""
+
+    question = traitlets.Unicode().tag(sync=True)
+    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    unit = traitlets.Unicode().tag(sync=True)
+    low = traitlets.Float().tag(sync=True)
+    high = traitlets.Float().tag(sync=True)
+    log = traitlets.Bool().tag(sync=True)
+    key = traitlets.Unicode().tag(sync=True)
+    guess = traitlets.Any(None, allow_none=True).tag(sync=True)
+
+
+class Prediction(Question):
     """Ask a question before the answer is shown, and keep the guess.
 
     The guess is in `guess` (a number, one of the choices, or None), and in the browser's storage, so that it is still
@@ -56,15 +69,6 @@ class Prediction(Widget):
     """
 
     _esm = module("common.js", "guess.js", "prediction.js")
-
-    question = traitlets.Unicode().tag(sync=True)
-    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    unit = traitlets.Unicode().tag(sync=True)
-    low = traitlets.Float().tag(sync=True)
-    high = traitlets.Float().tag(sync=True)
-    log = traitlets.Bool().tag(sync=True)
-    key = traitlets.Unicode().tag(sync=True)
-    guess = traitlets.Any(None, allow_none=True).tag(sync=True)
 
     def __init__(self, question, choices=(), *, unit="", low=0, high=100, log=False, key="", **traits):
         """See the class."""
@@ -119,28 +123,17 @@ class Prediction(Widget):
         return self.question if self.guess is None else f"{self.question} Your guess: {self.guess}"
 
 
-class Comparison(Widget):
+class Comparison(Question):
     """The guess of a `Prediction` beside what was measured; made by `Prediction.compare`."""
 
     _esm = module("common.js", "guess.js", "comparison.js")
 
-    question = traitlets.Unicode().tag(sync=True)
-    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    unit = traitlets.Unicode().tag(sync=True)
-    low = traitlets.Float().tag(sync=True)
-    high = traitlets.Float().tag(sync=True)
-    log = traitlets.Bool().tag(sync=True)
-    key = traitlets.Unicode().tag(sync=True)
-    guess = traitlets.Any(None, allow_none=True).tag(sync=True)
     measured = traitlets.Any().tag(sync=True)
     text = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, prediction, measured, text="", **traits):
         """See `Prediction.compare`."""
-        same = {
-            name: getattr(prediction, name)
-            for name in ("question", "choices", "unit", "low", "high", "log", "key")
-        }
+        same = {name: getattr(prediction, name) for name in Question.class_own_traits() if name != "guess"}
         super().__init__(measured=measured, text=text, **same, **traits)
         traitlets.dlink((prediction, "guess"), (self, "guess"))
 
