@@ -8,7 +8,7 @@ import yaml
 from effdl.widgets import CourseMap
 from effdl.widgets.course import COURSE
 from effdl.widgets.course_map import course_map
-from tools import book, start
+from tools import book
 from tools.environment import ROOT
 
 CHAPTERS = [chapter.file for part in COURSE for chapter in part.chapters]
@@ -64,12 +64,3 @@ def test_chapters_run_again_when_a_library_changes(tmp_path):
     (tmp_path / "effdl" / "data.py").write_text("ONE = 2\n")
     book.refresh_cache(tmp_path)
     assert not cached.exists()
-
-
-def test_jupyterlab_opens_on_the_welcome_page():
-    arguments = ["--no-browser", "--port", "8890"]
-    command = start.command(arguments, root_user=False)
-    assert command[1:] == ["-m", "jupyterlab", *arguments, "chapters/00_welcome.ipynb"]
-    assert (ROOT / command[-1]).is_file()
-    assert "--allow-root" in start.command([], root_user=True)
-    assert start.command(["--allow-root"], root_user=True).count("--allow-root") == 1

@@ -1,5 +1,6 @@
 """`tools/environment.py`: one clear line for what is missing, and no second installation."""
 
+import ast
 import builtins
 import sys
 from pathlib import Path
@@ -61,19 +62,24 @@ def test_an_installation_that_fails_is_tried_again(course, monkeypatch):
     assert done == ["venv", "venv again", ("requirements.txt",)]
 
 
-def test_an_old_python_gets_one_line(course, monkeypatch):
+def test_an_old_python_gets_one_line(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 8, 10))
     with pytest.raises(
         SystemExit, match=r"^From Weights to Silicon: Python 3.8 is too old.*PYTHON=python3.12$"
     ):
-        environment.main(["requirements.txt"])
+        environment.refuse_an_old_python()
 
 
-def test_the_file_is_written_for_an_old_python():
-    """Python 3.6 must be able to read it, to say that it is too old."""
-    import ast
-
-    ast.parse(Path(environment.__file__).read_text(), feature_version=(3, 6))
+def test_the_refusal_comes_before_anything_that_an_old_python_lacks():
+    """Python 3.4 must be able to read the file, and to reach the refusal with no other import than sys."""
+    tree = ast.parse(Path(environment.__file__).read_text(), feature_version=(3, 4))
+    before = []
+    for node in tree.body:
+        if isinstance(node, ast.Expr) and ast.unparse(node) == "refuse_an_old_python()":
+            break
+        before.append(node)
+    imports = [ast.unparse(node) for node in before if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert imports == ["import sys"]
 
 
 def test_a_python_without_venv_gets_one_line(monkeypatch):
