@@ -1,7 +1,8 @@
 """A hardware simulator: a workload says what must be computed, a machine runs it, a report says what it cost."""
 
-from hwsim import energy, networks, roofline
+from hwsim import energy, formats, networks, roofline
 from hwsim.energy import HOROWITZ_45NM, Energy, EnergyTable, layer_energy
+from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
 from hwsim.machines import EIE, SparseMatrix
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
@@ -14,15 +15,21 @@ __all__ = [
     "EIE",
     "HOROWITZ_45NM",
     "PLATFORMS",
+    "Binary",
     "Conv2d",
     "Energy",
     "EnergyTable",
+    "FixedPoint",
+    "Float",
+    "Log2",
     "MatMul",
     "Network",
     "Platform",
     "Report",
     "SparseMatrix",
+    "Ternary",
     "energy",
+    "formats",
     "layer_energy",
     "networks",
     "pareto",
