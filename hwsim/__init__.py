@@ -3,6 +3,7 @@
 from hwsim import energy, formats, networks, roofline
 from hwsim.energy import HOROWITZ_45NM, Energy, EnergyTable, layer_energy
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
+from hwsim.loopnest import Level, LoopNest, Spatial
 from hwsim.machines import EIE, SparseMatrix
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
@@ -21,12 +22,15 @@ __all__ = [
     "EnergyTable",
     "FixedPoint",
     "Float",
+    "Level",
     "Log2",
+    "LoopNest",
     "MatMul",
     "Network",
     "Platform",
     "Report",
     "SparseMatrix",
+    "Spatial",
     "Ternary",
     "energy",
     "formats",
