@@ -4,7 +4,7 @@ from hwsim import energy, formats, networks, roofline
 from hwsim.energy import HOROWITZ_45NM, Energy, EnergyTable, layer_energy
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
 from hwsim.loopnest import Level, LoopNest, Spatial
-from hwsim.machines import EIE, SparseMatrix
+from hwsim.machines import EIE, SparseMatrix, SystolicArray
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
 from hwsim.report import Report
@@ -31,6 +31,7 @@ __all__ = [
     "Report",
     "SparseMatrix",
     "Spatial",
+    "SystolicArray",
     "Ternary",
     "energy",
     "formats",
