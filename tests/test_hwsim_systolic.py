@@ -52,7 +52,9 @@ def check(machine, a, b):
 
 
 def integers(rng, shape):
-    return rng.integers(-(10**6), 10**6, shape)
+    """Of one of the sizes that the simulation holds in float32, float64 and int64."""
+    largest = rng.choice([100, 10**6, 10**8])
+    return rng.integers(-largest, largest + 1, shape)
 
 
 @settings(deadline=None, max_examples=300)
@@ -173,8 +175,17 @@ def test_types():
     a, b = rng.normal(size=(9, 17)), rng.normal(size=(17, 8)).astype(np.float32)
     for dataflow in DATAFLOWS:
         np.testing.assert_allclose(SystolicArray(4, 5, dataflow).simulate(a, b)[0], a @ b, rtol=1e-12)
-    big = np.array([[2**40, 1]])
-    assert SystolicArray(2, 2).simulate(big, big.T)[0].dtype == np.int64
+
+
+@pytest.mark.parametrize("bound", [2**24, 2**53])
+@pytest.mark.parametrize("dataflow", DATAFLOWS)
+def test_sums_at_the_borders_of_the_narrow_types_are_exact(bound, dataflow):
+    for k, size in [(2, bound // 2), (2, bound // 2 + 1), (3, bound // 2 - 1)]:
+        a = np.full((3, k), size)
+        a[1:, -1] -= 1
+        b = np.array([[1, -1]] * k)
+        check(SystolicArray(2, 2, dataflow), a, b)
+        check(SystolicArray(2, 2, dataflow), -a, b)
 
 
 def test_speed():
