@@ -83,15 +83,15 @@ def test_shapes(dataflow, shape, size):
     check(SystolicArray(*size, dataflow), integers(rng, (m, k)), integers(rng, (k, n)))
 
 
-SMALL = [row for row in ROWS if float(row["wall_s"]) < 0.3 and int(row["R"]) <= 32]
+MODERATE = [row for row in ROWS if int(row["M"]) * int(row["N"]) * int(row["K"]) < 10**8]
 
 
-@pytest.mark.parametrize("row", SMALL, ids=lambda r: f"{r['layer']}-{r['R']}x{r['C']}-{r['dataflow']}")
+@pytest.mark.parametrize("row", MODERATE, ids=lambda r: f"{r['layer']}-{r['R']}x{r['C']}-{r['dataflow']}")
 def test_simulation_equals_scalesim(row):
     m, k, n = int(row["M"]), int(row["K"]), int(row["N"])
     rng = np.random.default_rng(0)
     machine = SystolicArray(int(row["R"]), int(row["C"]), row["dataflow"], drain=False)
-    trace = check(machine, integers(rng, (m, k)), integers(rng, (k, n)))
+    trace = check(machine, rng.integers(-50, 50, (m, k)), rng.integers(-50, 50, (k, n)))
     assert trace.cycles == int(row["total_cycles"]) + 1
 
 
