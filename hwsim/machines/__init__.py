@@ -1,5 +1,6 @@
 """Machines, one a file. Each has the verb `run`, which gives a `Report`."""
 
 from hwsim.machines.eie import EIE, SparseMatrix
+from hwsim.machines.systolic import SystolicArray, Trace
 
-__all__ = ["EIE", "SparseMatrix"]
+__all__ = ["EIE", "SparseMatrix", "SystolicArray", "Trace"]

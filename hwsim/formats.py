@@ -1,0 +1,442 @@
+"""Number formats: what a number becomes when it is stored in few bits.
+
+A format is a finite set of values; `quantize` takes each number to one of them, either to the nearest or, at random,
+to one of its two neighbors so that the mean is right (stochastic rounding). The results stay NumPy floating-point
+arrays, so that any computation can go on with them.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Rounding = Literal["nearest", "stochastic"]
+
+
+class Format(ABC):
+    """What every format can do. `bits` is the size of one stored number."""
+
+    has_nan = False  # whether the format can hold "not a number"
+
+    @property
+    @abstractmethod
+    def largest(self) -> float:
+        """Largest finite value."""
+
+    @property
+    @abstractmethod
+    def smallest(self) -> float:
+        """Smallest value above zero."""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and largest finite value."""
+        return -self.largest, self.largest
+
+    @abstractmethod
+    def values(self) -> np.ndarray:
+        """All finite values in ascending order, zero once: float64 array, for formats of up to 16 bits."""
+
+    @abstractmethod
+    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+        """Round the float64 array `x`, which holds NaN only where the format can."""
+
+    def quantize(
+        self, x: ArrayLike, rounding: Rounding = "nearest", rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Take each number to a value of the format.
+
+        Parameters
+        ----------
+        x : array of any shape, real numbers
+        rounding : "nearest", or "stochastic": up with a probability equal to the distance from below, as a share of
+            the gap, so that the mean is `x` wherever `x` lies within the range (Gupta, Agrawal, Gopalakrishnan,
+            Narayanan, "Deep Learning with Limited Numerical Precision", ICML 2015, arXiv 1502.02551, Section 3).
+        rng : numpy.random.Generator, needed by "stochastic"
+
+        Returns
+        -------
+        array of the same shape: float64 for float64 and integers of 32 and 64 bits, otherwise float32 where that
+        holds every value of the format exactly.
+
+        Raises
+        ------
+        ValueError
+            When `x` is not real, holds NaN that the format has no code for, or `rounding` and `rng` do not fit.
+        """
+        x = np.asarray(x)
+        if x.dtype.kind not in "iufb":
+            raise ValueError(f"{self} quantizes real numbers, got {x.dtype}: convert them first")
+        if rounding not in ("nearest", "stochastic"):
+            raise ValueError(f'rounding must be "nearest" or "stochastic", got {rounding!r}')
+        if rounding == "stochastic" and rng is None:
+            raise ValueError("stochastic rounding draws numbers: give it rng=numpy.random.default_rng(seed)")
+        with np.errstate(invalid="ignore"):  # float32 has NaNs that warn when they are converted
+            exact = x.astype(np.float64)
+        if not self.has_nan and np.isnan(exact).any():
+            raise ValueError(f"{self} has no code for NaN: replace the NaN before quantizing")
+        kept = np.float32 if self._fits_float32 else np.float64
+        return self._round(exact, rounding, rng).astype(np.result_type(x.dtype, kept))[()]
+
+    @property
+    def _fits_float32(self) -> bool:
+        """Whether float32 holds every value exactly."""
+        return True
+
+
+@dataclass(frozen=True)
+class FixedPoint(Format):
+    """Integers times a power of two: k * 2**-fraction, with k of `bits` bits. Numbers out of range saturate.
+
+    Parameters
+    ----------
+    bits : int, 1 to 32, of the stored integer, with its sign
+    fraction : int, -64 to 64, bits after the binary point; negative or above `bits` moves the point out of the number.
+    signed : bool, two's complement (one more value below zero than above), or zero and above only.
+
+    Nearest rounding breaks ties to the even k. Infinities saturate; NaN is refused.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is out of range.
+    """
+
+    bits: int
+    fraction: int = 0
+    signed: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        _check_integer("FixedPoint", "bits", self.bits, 1, 32)
+        _check_integer("FixedPoint", "fraction", self.fraction, -64, 64)
+
+    @property
+    def step(self) -> float:
+        """Distance between neighbors."""
+        return 2.0**-self.fraction
+
+    @property
+    def smallest(self) -> float:
+        """Smallest value above zero; equal to `step`. A signed format of one bit has none: 0.0."""
+        return min(self.step, self.largest)
+
+    @property
+    def largest(self) -> float:
+        """Largest value."""
+        return self._integers[1] * self.step
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and largest value."""
+        return self._integers[0] * self.step, self.largest
+
+    @property
+    def _integers(self) -> tuple[int, int]:
+        return (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.signed else (0, 2**self.bits - 1)
+
+    @property
+    def _fits_float32(self) -> bool:
+        return self.bits <= 24
+
+    def values(self) -> np.ndarray:
+        """All values in ascending order."""
+        _check_small(self, self.bits)
+        lowest, largest = self._integers
+        return np.arange(lowest, largest + 1) * self.step
+
+    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+        # Clipped first, so that a step that overflows float64 is never computed.
+        return _to_integer(np.clip(x, *self.range) / self.step, rounding, rng) * self.step
+
+
+@dataclass(frozen=True)
+class Float(Format):
+    """Binary floating point in the manner of IEEE 754: sign, `exponent` bits, `mantissa` bits.
+
+    A normal number is (1 + m / 2**mantissa) * 2**(e - bias). The exponent field 0 is for zero and the subnormal
+    numbers, m / 2**mantissa * 2**(1 - bias), which fill the gap around zero evenly. The highest exponent field is for
+    infinities and NaN; with `infinities=False` it holds numbers too, and only all ones is NaN.
+
+    Parameters
+    ----------
+    exponent : int, 2 to 8, bits of the exponent; the bias is 2**(exponent - 1) - 1.
+    mantissa : int, 1 to 23, stored bits of the fraction
+    infinities : bool
+    saturate : bool, where a number that rounds to more than `largest` goes, infinities included: True: to `largest`;
+        False: to infinity, or to NaN in a format that has none. These are the two conversion modes of the OCP
+        specification of 8-bit floating point (OFP8, revision 1.0, 2023).
+
+    Nearest rounding breaks ties to the even mantissa. The sign of zero is kept, NaN stays NaN.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is out of range.
+
+    Held against: on a million random numbers of all magnitudes and the special values `FP16` is equal to NumPy's
+    float16, and `BF16`, `FP8_E4M3` and `FP8_E5M2` to torch 2.13's bfloat16, float8_e4m3fn and float8_e5m2. That torch
+    saturates in E4M3, infinities too, and goes to infinity in E5M2; the constants here do the same.
+    """
+
+    exponent: int
+    mantissa: int
+    infinities: bool = True
+    saturate: bool = False
+
+    has_nan = True
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        _check_integer("Float", "exponent", self.exponent, 2, 8)
+        _check_integer("Float", "mantissa", self.mantissa, 1, 23)
+
+    @property
+    def bits(self) -> int:
+        """Bits of one number."""
+        return 1 + self.exponent + self.mantissa
+
+    @property
+    def bias(self) -> int:
+        """What is subtracted from the exponent field."""
+        return 2 ** (self.exponent - 1) - 1
+
+    @property
+    def epsilon(self) -> float:
+        """Distance from 1 to the next larger number."""
+        return 2.0**-self.mantissa
+
+    @property
+    def largest(self) -> float:
+        """Largest finite value."""
+        field = 2**self.exponent - (2 if self.infinities else 1)
+        taken = 1 if self.infinities else 2  # without infinities, the highest mantissa there is NaN
+        return (2 - taken * self.epsilon) * 2.0 ** (field - self.bias)
+
+    @property
+    def smallest(self) -> float:
+        """Smallest value above zero: a subnormal number."""
+        return self.epsilon * self.smallest_normal
+
+    @property
+    def smallest_normal(self) -> float:
+        """Smallest value above zero that has all `mantissa` bits of precision."""
+        return 2.0 ** (1 - self.bias)
+
+    def values(self) -> np.ndarray:
+        """All finite values in ascending order, zero once."""
+        _check_small(self, self.bits)
+        field, m = np.divmod(np.arange(2 ** (self.bits - 1)), 2**self.mantissa)
+        fraction = m * self.epsilon + (field > 0)
+        positive = np.ldexp(fraction, np.maximum(field, 1) - self.bias)
+        positive = positive[positive <= self.largest]
+        return np.concatenate([-positive[:0:-1], positive])
+
+    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+        finite = np.isfinite(x)
+        number = np.where(finite, x, 0)
+        # frexp gives a fraction from 1/2 to 1, so the leading bit of x stands for 2**(power - 1).
+        power = np.maximum(np.frexp(number)[1] - 1, 1 - self.bias)
+        last = power - self.mantissa  # the last bit that is kept stands for 2**last
+        rounded = np.ldexp(_to_integer(np.ldexp(number, -last), rounding, rng), last)
+        beyond = self.largest if self.saturate else np.inf if self.infinities else np.nan
+        over = np.isinf(x) | (np.abs(rounded) > self.largest)
+        rounded = np.where(over, beyond, np.abs(rounded))
+        return np.where(np.isnan(x), np.nan, np.copysign(rounded, x))
+
+
+@dataclass(frozen=True)
+class Log2(Format):
+    """Zero and powers of two: a product becomes a shift. Numbers above the largest power saturate.
+
+    One code is zero; the others are the powers from 2**top downward, with both signs if `signed`. Nearest rounding is
+    nearest in value: a number goes to 2**e from 0.75 * 2**e to just below 1.5 * 2**e, and to zero below half the
+    smallest power (Zhou et al., "Incremental Network Quantization", ICLR 2017, arXiv 1702.03044, Equation 4; rounding
+    the logarithm instead would put the border at 1.41). Infinities saturate; NaN is refused.
+
+    Parameters
+    ----------
+    bits : int, 2 to 8, of one number, with its sign
+    top : int, -64 to 64, the largest exponent
+    signed : bool, whether there are numbers below zero.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is out of range, or the smallest power would be below 2**-126, where float32 ends.
+    """
+
+    bits: int
+    top: int = 0
+    signed: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        _check_integer("Log2", "bits", self.bits, 2, 8)
+        _check_integer("Log2", "top", self.top, -64, 64)
+        if self._bottom < -126:
+            raise ValueError(
+                f"Log2: {self.bits} bits reach from 2**{self.top} down to 2**{self._bottom}, below 2**-126: "
+                "take fewer bits or a larger top"
+            )
+
+    @property
+    def _bottom(self) -> int:
+        """The smallest exponent."""
+        return self.top - (2 ** (self.bits - self.signed) - 2)
+
+    @property
+    def largest(self) -> float:
+        """Largest value."""
+        return 2.0**self.top
+
+    @property
+    def smallest(self) -> float:
+        """Smallest value above zero."""
+        return 2.0**self._bottom
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and largest value."""
+        return -self.largest if self.signed else 0.0, self.largest
+
+    def values(self) -> np.ndarray:
+        """All values in ascending order."""
+        positive = np.ldexp(1.0, np.arange(self._bottom, self.top + 1))
+        negative = -positive[::-1] if self.signed else positive[:0]
+        return np.concatenate([negative, [0.0], positive])
+
+    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+        x = np.clip(x, *self.range)
+        size = np.abs(x)
+        below = np.ldexp(1.0, np.frexp(size)[1] - 1)
+        below = np.where(size < self.smallest, 0, below)
+        gap = np.maximum(
+            below, self.smallest
+        )  # the next power is twice as large; after zero comes the smallest
+        share = (size - below) / gap
+        up = share >= 0.5 if rounding == "nearest" else rng.random(x.shape) < share
+        return np.copysign(below + up * gap, x)
+
+
+@dataclass(frozen=True)
+class Binary(Format):
+    """Two values, -scale and scale: one bit.
+
+    Nearest rounding is the sign, with +scale for both zeros; stochastic rounding gives +scale with probability
+    clip((x / scale + 1) / 2, 0, 1) (Courbariaux, Bengio, David, "BinaryConnect", NeurIPS 2015, arXiv 1511.00363,
+    Equations 1 to 3). Infinities saturate; NaN is refused.
+
+    Raises
+    ------
+    ValueError
+        When the scale is not a positive finite number that float32 can hold.
+    """
+
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the scale."""
+        _check_scale("Binary", self.scale)
+
+    @property
+    def bits(self) -> int:
+        """Bits of one number."""
+        return 1
+
+    @property
+    def largest(self) -> float:
+        """Largest value."""
+        return float(self.scale)
+
+    @property
+    def smallest(self) -> float:
+        """Smallest value above zero: there is only one."""
+        return self.largest
+
+    def values(self) -> np.ndarray:
+        """Both values in ascending order."""
+        return np.array(self.range)
+
+    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+        share = (np.clip(x / self.scale, -1, 1) + 1) / 2
+        up = share >= 0.5 if rounding == "nearest" else rng.random(x.shape) < share
+        return np.where(up, self.largest, -self.largest)
+
+
+@dataclass(frozen=True)
+class Ternary(Format):
+    """Three values, -scale, 0 and scale: two bits (their information is log2(3) = 1.58 bits).
+
+    Nearest rounding keeps numbers of a magnitude above scale/2 and takes the others to zero. Infinities saturate; NaN
+    is refused. (Li, Zhang, Liu, "Ternary Weight Networks", 2016, arXiv 1605.04711, choose the scale from the weights.)
+
+    Raises
+    ------
+    ValueError
+        When the scale is not a positive finite number that float32 can hold.
+    """
+
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the scale."""
+        _check_scale("Ternary", self.scale)
+
+    @property
+    def bits(self) -> int:
+        """Bits of one number."""
+        return 2
+
+    @property
+    def largest(self) -> float:
+        """Largest value."""
+        return float(self.scale)
+
+    @property
+    def smallest(self) -> float:
+        """Smallest value above zero: there is only one."""
+        return self.largest
+
+    def values(self) -> np.ndarray:
+        """The three values in ascending order."""
+        return np.array([-self.largest, 0.0, self.largest])
+
+    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+        return _to_integer(np.clip(x / self.scale, -1, 1), rounding, rng) * self.scale
+
+
+def _to_integer(x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+    """Round to integers: to the nearest, ties to even, or at random with the right mean."""
+    if rounding == "nearest":
+        return np.rint(x)
+    below = np.floor(x)
+    return below + (rng.random(x.shape) < x - below)
+
+
+def _check_integer(name: str, field: str, value: int, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"{name}: {field} must be an integer from {low} to {high}, got {value!r}")
+
+
+def _check_scale(name: str, scale: float) -> None:
+    if not FP32.smallest_normal <= scale <= FP32.largest:
+        raise ValueError(f"{name}: scale must be a positive number that float32 can hold, got {scale!r}")
+
+
+def _check_small(number: Format, bits: int) -> None:
+    if bits > 16:
+        raise ValueError(f"{number} has 2**{bits} codes: values() lists formats of up to 16 bits")
+
+
+FP32 = Float(8, 23)  # IEEE 754 binary32
+TF32 = Float(8, 10)  # NVIDIA A100 whitepaper, 2020: FP32's exponent, FP16's mantissa, 19 bits
+BF16 = Float(
+    8, 7
+)  # Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training", 2019, arXiv 1905.12322
+FP16 = Float(5, 10)  # IEEE 754 binary16
+# Micikevicius et al., "FP8 Formats for Deep Learning", 2022, arXiv 2209.05433, Table 1; OCP OFP8 revision 1.0
+FP8_E4M3 = Float(4, 3, infinities=False, saturate=True)
+FP8_E5M2 = Float(5, 2)

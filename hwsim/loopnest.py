@@ -1,0 +1,396 @@
+"""How often each memory is accessed when a layer runs as a given nest of loops.
+
+A convolution is seven loops around one multiplication. Cut the loops into pieces, put the pieces in some order, say
+which memory stands between which of them, and the number of accesses to every memory follows. That is all a dataflow
+is, and most of its energy.
+
+    for p in 0..8                    DRAM holds weights, inputs, outputs
+      for m in 0..4
+        for q in 0..14               buffer holds inputs, outputs: what the loops from here inward touch
+          at once: c in 0..3         three instances of everything below
+            for r in 0..3            register holds weights
+              one MAC
+
+is `LoopNest([Level("DRAM", TENSORS, [("P", 8), ("M", 4)]), Level("buffer", ("inputs", "outputs"), [("Q", 14)]),
+Spatial([("C", 3)]), Level("register", ("weights",), [("R", 3)])])`.
+
+The counting rules are Timeloop's (Parashar et al., "Timeloop: A Systematic Approach to DNN Accelerator Evaluation",
+ISPASS 2019, Section VI).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from hwsim.energy import EnergyTable
+from hwsim.workload import Conv2d, MatMul, _pair
+
+TENSORS = ("weights", "inputs", "outputs")
+DIMS = {
+    "N": "images",
+    "M": "output channels",
+    "C": "input channels",
+    "P": "output rows",
+    "Q": "output columns",
+    "R": "kernel rows",
+    "S": "kernel columns",
+}
+TOUCHES = {
+    "weights": "MCRS",
+    "inputs": "NCPQRS",
+    "outputs": "NMPQ",
+}  # the dims that change which element is used
+SLIDES = "PQRS"  # the dims that move the window over the input, so that one tile overlaps the next
+
+Loops = Iterable[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A memory, and the loops that run in time over the tiles of what lies below it.
+
+    Its tile of a tensor is what its own loops and all loops further in touch; the loops outside decide how often the
+    tile changes.
+
+    Parameters
+    ----------
+    name : str
+    keeps : the tensors that it holds: of "weights", "inputs", "outputs". Others pass by.
+    loops : (dim, bound) pairs, outermost first; dims are N, M, C, P, Q, R, S.
+    entry : str or None, its name in a table of energies; None: `name`.
+
+    Raises
+    ------
+    ValueError
+        When a tensor, a dim or a bound is not one.
+    """
+
+    name: str
+    keeps: tuple[str, ...]
+    loops: Loops = ()
+    entry: str | None = None
+
+    def __post_init__(self) -> None:
+        """Keep tuples and check them."""
+        keeps = (self.keeps,) if isinstance(self.keeps, str) else tuple(self.keeps)
+        if set(keeps) - set(TENSORS) or len(set(keeps)) < len(keeps):
+            raise ValueError(
+                f"{self.name}: keeps names each of {', '.join(TENSORS)} at most once, got {keeps}"
+            )
+        object.__setattr__(self, "keeps", keeps)
+        object.__setattr__(self, "loops", _checked(self.name, self.loops))
+
+
+@dataclass(frozen=True)
+class Spatial:
+    """Loops that run in space: as many instances of everything further in, all at work at once.
+
+    Parameters
+    ----------
+    loops : (dim, bound) pairs; dims are N, M, C, P, Q, R, S.
+
+    Raises
+    ------
+    ValueError
+        When a dim or a bound is not one.
+    """
+
+    loops: Loops
+
+    def __post_init__(self) -> None:
+        """Keep tuples and check them."""
+        object.__setattr__(self, "loops", _checked("Spatial", self.loops))
+
+
+class Accesses(NamedTuple):
+    """Elements that one instance of a level reads, is filled with from the level above, and takes in from below.
+
+    `reads`: handed down to the next keeper of the tensor or to the MAC; for outputs, partial sums read back.
+    `fills`: taken from the next keeper above. `updates`: outputs written from below. `instances`: how many there are.
+    """
+
+    reads: int
+    fills: int
+    updates: int
+    instances: int
+
+    @property
+    def total(self) -> int:
+        """Accesses of all kinds and instances."""
+        return (self.reads + self.fills + self.updates) * self.instances
+
+
+class _Loop(NamedTuple):
+    dim: str
+    bound: int
+    spatial: bool
+    step: int  # what one more turn adds to the index of `dim`: the bounds of the same dim further in
+
+    def touches(self, tensor: str) -> bool:
+        return self.dim in TOUCHES[tensor]
+
+
+@dataclass(frozen=True)
+class LoopNest:
+    """A layer's loops, cut, ordered and spread over memories and instances.
+
+    Parameters
+    ----------
+    parts : Level and Spatial, from the outermost in. The first is a Level that keeps all three tensors: it is where
+        the layer lies before and after. A part of an index that is further in counts finer: ("P", 8) outside of
+        ("P", 14) walks 112 rows in 8 blocks of 14.
+
+    Rules
+    -----
+    - From a tile outward, loops in time that do not touch its tensor cost nothing, until the first that does; that
+      one and all further out multiply the fetches.
+    - Where the very innermost loop in time above an input tile slides it (P, Q, R or S), only what is new is fetched.
+      Everywhere else whole tiles are, overlap included.
+    - A loop in space that does not touch a tensor multicasts it on the way down: one read above, a fill in each
+      instance below. On the way up it adds the partial sums: one update.
+    - Partial sums are read back, except at an output's first visit. The outermost level has no fills.
+    - The innermost keeper of an operand is read for each MAC.
+
+    Left out: capacities, padding (pixels around the input count as stored), and neighbors that pass
+    each other their overlap. Where a stride jumps over pixels, they do not count as touched; Timeloop counts the whole
+    span.
+
+    Raises
+    ------
+    ValueError
+        When the first part does not keep everything or two levels have the same name.
+
+    Held against: Timeloop on the two nests of `tests/reference/timeloop_loopnests.csv`: all reads, fills, updates,
+    instances and cycles are equal.
+    """
+
+    parts: tuple[Level | Spatial, ...]
+
+    def __post_init__(self) -> None:
+        """Keep a tuple and check it."""
+        object.__setattr__(self, "parts", tuple(self.parts))
+        first = self.parts[0] if self.parts else None
+        missing = [t for t in TENSORS if not isinstance(first, Level) or t not in first.keeps]
+        if missing:
+            raise ValueError(
+                "the outermost part of a nest is a Level that keeps weights, inputs and outputs; "
+                f"missing: {', '.join(missing)}"
+            )
+        names = [level.name for level in self.levels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two levels have the same name among {', '.join(names)}: give each its own")
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The memories, outermost first."""
+        return tuple(part for part in self.parts if isinstance(part, Level))
+
+    @property
+    def cycles(self) -> int:
+        """Steps in time: the product of the loops that are not in space. Each instance does one MAC a step."""
+        return _turns(loop for loop in self._loops if not loop.spatial)
+
+    @property
+    def _loops(self) -> tuple[_Loop, ...]:
+        """All loops, outermost first."""
+        loops: list[_Loop] = []
+        inside = dict.fromkeys(DIMS, 1)
+        for part in reversed(self.parts):
+            for dim, bound in reversed(part.loops):
+                loops.insert(0, _Loop(dim, bound, isinstance(part, Spatial), inside[dim]))
+                inside[dim] *= bound
+        return tuple(loops)
+
+    @property
+    def _starts(self) -> dict[str, int]:
+        """For each level, the position in `_loops` of the first loop further in than its surface."""
+        starts, position = {}, 0
+        for part in self.parts:
+            if isinstance(part, Level):
+                starts[part.name] = position
+            position += len(part.loops)
+        return starts
+
+    def counts(self, layer: Conv2d | MatMul) -> dict[tuple[str, str], Accesses]:
+        """Accesses to each level for each tensor that it keeps.
+
+        Parameters
+        ----------
+        layer : Conv2d without groups, or MatMul (m is N, k is C, n is M)
+
+        Returns
+        -------
+        dict of (level, tensor) -> Accesses, in elements, for one instance
+
+        Raises
+        ------
+        ValueError
+            When the loops do not cover the layer exactly, naming each dim that is off, or the layer has groups or steps.
+        """
+        self._check_cover(layer)
+        counts = {}
+        for tensor in TENSORS:
+            counts |= self._count_tensor(layer, tensor)
+        return {
+            (level.name, tensor): counts[level.name, tensor]
+            for level in self.levels
+            for tensor in level.keeps
+        }
+
+    def energy(
+        self, layer: Conv2d | MatMul, table: EnergyTable, bits: int = 16, mac: str | None = None
+    ) -> dict[tuple[str, str], float]:
+        """Energy of the accesses, and of the MACs if you name their entry.
+
+        Parameters
+        ----------
+        layer : Conv2d or MatMul
+        table : EnergyTable with an entry for each level: `level.entry`, or else `level.name`. Reads and writes cost the
+            same; an entry for more bits than an element has serves several elements.
+        bits : int, of an element
+        mac : str or None, the entry of one multiply-accumulate
+
+        Returns
+        -------
+        dict of (level, tensor) -> joules, of all instances, and ("mac", "") -> joules
+
+        Raises
+        ------
+        ValueError
+            When the nest does not cover the layer.
+        KeyError
+            When the table has no such entry.
+        """
+        entries = {level.name: level.entry or level.name for level in self.levels}
+        energy = {
+            (level, tensor): table.joules(entries[level], accesses.total * bits / table[entries[level]].bits)
+            for (level, tensor), accesses in self.counts(layer).items()
+        }
+        return energy if mac is None else energy | {("mac", ""): table.joules(mac, layer.macs)}
+
+    def _count_tensor(self, layer: Conv2d | MatMul, tensor: str) -> dict[tuple[str, str], Accesses]:
+        """Counts of one tensor, from the MAC outward."""
+        counts = {}
+        loops, outputs = self._loops, tensor == "outputs"
+        keepers = [level.name for level in self.levels if tensor in level.keeps]
+        # `asked`: elements that an instance below asks of its keeper over the run, first the MAC, one each step, then
+        # the keeper just counted. `again`: those among them that are partial sums which exist already.
+        inside, asked, again = len(loops), self.cycles, 0
+        for name in reversed(keepers):
+            start = self._starts[name]
+            above, below = loops[:start], loops[start:inside]
+            spread = _turns(loop for loop in below if loop.spatial and loop.touches(tensor))
+            tile = _elements(layer, tensor, loops[start:])
+            first = tile * _turns(loop for loop in above if not loop.spatial and loop.touches(tensor))
+            if inside == len(loops) and outputs:
+                again = asked - first // spread  # each MAC reads the sum, except an output's first
+            visits = _fetches(layer, tensor, loops, start)
+            fills = 0 if name == keepers[0] else visits - first if outputs else visits
+            counts[name, tensor] = Accesses(
+                reads=spread * (again if outputs else asked),
+                fills=fills,
+                updates=spread * asked if outputs else 0,
+                instances=_turns(loop for loop in above if loop.spatial),
+            )
+            inside, asked, again = start, visits, fills
+        return counts
+
+    def _check_cover(self, layer: Conv2d | MatMul) -> None:
+        sizes = _sizes(layer)
+        covered = {dim: _turns(loop for loop in self._loops if loop.dim == dim) for dim in DIMS}
+        wrong = [
+            f"{dim} ({DIMS[dim]}) covers {covered[dim]} of {size}"
+            for dim, size in sizes.items()
+            if covered[dim] != size
+        ]
+        if wrong:
+            raise ValueError(
+                f"the nest does not cover {layer.name}: {'; '.join(wrong)}. "
+                "The bounds of a dim must multiply to its size"
+            )
+
+
+def _sizes(layer: Conv2d | MatMul) -> dict[str, int]:
+    """Size of each dim."""
+    if isinstance(layer, MatMul):
+        if layer.groups * layer.steps > 1:
+            raise ValueError(
+                f"{layer.name}: a nest runs one product; give it a MatMul with groups=1 and steps=1"
+            )
+        return dict(zip(DIMS, (layer.m, layer.n, layer.k, 1, 1, 1, 1), strict=True))
+    if not isinstance(layer, Conv2d):
+        raise ValueError(f"a nest runs one Conv2d or MatMul at a time, not a {type(layer).__name__}")
+    if layer.groups > 1:
+        raise ValueError(
+            f"{layer.name}: a nest runs one group; give it a Conv2d with 1/{layer.groups} of the channels and groups=1"
+        )
+    sizes = (layer.batch, layer.out_channels, layer.in_channels, *layer.output_size, *_pair(layer.kernel))
+    return dict(zip(DIMS, sizes, strict=True))
+
+
+def _turns(loops: Iterable[_Loop]) -> int:
+    return prod(loop.bound for loop in loops)
+
+
+def _extents(loops: Iterable[_Loop]) -> dict[str, int]:
+    """How far the loops run in each dim."""
+    extents = dict.fromkeys(DIMS, 1)
+    for loop in loops:
+        extents[loop.dim] *= loop.bound
+    return extents
+
+
+def _pixels(layer: Conv2d | MatMul, extents: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The input rows and columns under a tile, counted from its first."""
+    stride = _pair(layer.stride) if isinstance(layer, Conv2d) else (1, 1)
+    return tuple(
+        np.unique(np.add.outer(step * np.arange(extents[out]), np.arange(extents[kernel])))
+        for step, out, kernel in zip(stride, "PQ", "RS", strict=True)
+    )
+
+
+def _elements(layer: Conv2d | MatMul, tensor: str, loops: Iterable[_Loop]) -> int:
+    """Elements of the tensor that the loops touch."""
+    extents = _extents(loops)
+    if tensor == "inputs":
+        rows, columns = _pixels(layer, extents)
+        return extents["N"] * extents["C"] * rows.size * columns.size
+    return prod(extents[dim] for dim in TOUCHES[tensor])
+
+
+def _fetches(layer: Conv2d | MatMul, tensor: str, loops: tuple[_Loop, ...], start: int) -> int:
+    """Elements that a tile takes in over the run: the loops in time above it change it, seen from the inside out."""
+    above = [loop for loop in loops[:start] if not loop.spatial and loop.bound > 1]
+    tile = _elements(layer, tensor, loops[start:])
+    if tensor == "inputs" and above and above[-1].dim in SLIDES:
+        slide = above.pop()
+        return _turns(above) * (tile + (slide.bound - 1) * _new(layer, loops[start:], slide))
+    while above and not above[-1].touches(tensor):
+        above.pop()
+    return _turns(above) * tile
+
+
+def _new(layer: Conv2d | MatMul, tile: tuple[_Loop, ...], slide: _Loop) -> int:
+    """Input elements that a tile needs after one turn of `slide`, and did not hold before."""
+    extents = _extents(tile)
+    rows, columns = _pixels(layer, extents)
+    stride = dict(zip("PQ", _pair(layer.stride), strict=True)) if isinstance(layer, Conv2d) else {}
+    shift = slide.step * stride.get(slide.dim, 1)
+    if slide.dim in "PR":
+        rows = np.setdiff1d(rows + shift, rows)
+    else:
+        columns = np.setdiff1d(columns + shift, columns)
+    return extents["N"] * extents["C"] * rows.size * columns.size
+
+
+def _checked(name: str, loops: Loops) -> tuple[tuple[str, int], ...]:
+    loops = tuple((dim, bound) for dim, bound in loops)
+    for dim, bound in loops:
+        if dim not in DIMS:
+            raise ValueError(f"{name}: a loop runs over one of {', '.join(DIMS)}, not {dim!r}")
+        if not isinstance(bound, int) or isinstance(bound, bool) or bound < 1:
+            raise ValueError(f"{name}: the bound of {dim} must be an integer of at least 1, got {bound!r}")
+    return loops
