@@ -1,7 +1,8 @@
 """A hardware simulator: a workload says what must be computed, a machine runs it, a report says what it cost."""
 
-from hwsim import energy, networks, roofline
+from hwsim import energy, interconnect, networks, roofline
 from hwsim.energy import HOROWITZ_45NM, Energy, EnergyTable, layer_energy
+from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
 from hwsim.machines import EIE, SparseMatrix
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
@@ -17,16 +18,23 @@ __all__ = [
     "Conv2d",
     "Energy",
     "EnergyTable",
+    "Link",
     "MatMul",
     "Network",
+    "ParameterServer",
     "Platform",
     "Report",
+    "Ring",
     "SparseMatrix",
+    "Torus",
+    "Tree",
     "energy",
+    "interconnect",
     "layer_energy",
     "networks",
     "pareto",
     "roofline",
+    "scaling",
     "trace",
     "training_memory",
 ]
