@@ -8,6 +8,7 @@ from hwsim.memory import training_memory
 from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
+from hwsim.sweep import SweepError, sweep
 from hwsim.trace import trace
 from hwsim.workload import Conv2d, MatMul, Network
 
@@ -26,6 +27,7 @@ __all__ = [
     "Report",
     "Ring",
     "SparseMatrix",
+    "SweepError",
     "Torus",
     "Tree",
     "energy",
@@ -35,6 +37,7 @@ __all__ = [
     "pareto",
     "roofline",
     "scaling",
+    "sweep",
     "trace",
     "training_memory",
 ]
