@@ -268,15 +268,17 @@ class Torus(AllReduce):
 
     Parameters
     ----------
-    rows, cols : int, at least 1; worker i stands in row i // cols
+    rows, cols : int, at least 1; worker i of the rows x cols `workers` stands in row i // cols
     """
 
     rows: int
     cols: int
+    workers: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Check the sizes."""
+        """Check the sizes and count the workers."""
         _check("Torus", rows=self.rows, cols=self.cols)
+        object.__setattr__(self, "workers", self.rows * self.cols)
 
     @classmethod
     def of(cls, workers: int) -> "Torus":
@@ -284,11 +286,6 @@ class Torus(AllReduce):
         _check("Torus", workers=workers)
         rows = next(rows for rows in range(isqrt(workers), 0, -1) if workers % rows == 0)
         return cls(rows, workers // rows)
-
-    @property
-    def workers(self) -> int:
-        """Workers."""
-        return self.rows * self.cols
 
     def schedule(self, elements: int) -> Rounds:
         """Yield the rounds along the rows, along the columns, and along the rows again."""

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import closing
 from functools import partial
@@ -22,16 +22,14 @@ Grid = Mapping[str, Sequence[Scalar]] | Iterable[Mapping[str, Scalar]]
 class SweepError(RuntimeError):
     """Some points failed; the others are done.
 
-    Parameters
+    Attributes
     ----------
-    message : str
     rows : list of dict, the rows of the points that are done
     failures : list of (point, exception)
     """
 
-    def __init__(self, message: str, rows: list[Row], failures: list[tuple[Row, Exception]]) -> None:
-        super().__init__(message)
-        self.rows, self.failures = rows, failures
+    rows: list[Row]
+    failures: list[tuple[Row, Exception]]
 
 
 def sweep(
@@ -109,7 +107,9 @@ def sweep(
         lines = [f"  {point}: {_text(error)}" for point, error in failed[:5]]
         more = [f"  and {len(failed) - 5} more"] if len(failed) > 5 else []
         message = f"{len(failed)} of {len(points)} points failed; the rows of the others are in `rows`"
-        raise SweepError("\n".join([f"{message}:", *lines, *more]), rows, failed) from failed[0][1]
+        caught = SweepError("\n".join([f"{message}:", *lines, *more]))
+        caught.rows, caught.failures = rows, failed
+        raise caught from failed[0][1]
     return [
         {**points[i], "error": _text(failures[i])} if i in failures else table.rows[key]
         for i, key in enumerate(keys)
@@ -210,7 +210,7 @@ def _points(grid: Grid) -> list[Row]:
 
 def _finished(
     function: Callable[..., Any], points: list[Row], todo: list[int], executor: Executor | None
-) -> Iterator[tuple[int, Future[Any]]]:
+) -> Generator[tuple[int, Future[Any]], None, None]:
     """Yield the number of each point and its finished future, whatever finishes first."""
     if executor is None:
         for i in todo:
@@ -238,7 +238,7 @@ def _finished(
 
 
 def _bar(
-    outcomes: Iterator[tuple[int, Future[Any]]], total: int, done: int, progress: bool
+    outcomes: Iterable[tuple[int, Future[Any]]], total: int, done: int, progress: bool
 ) -> Iterable[tuple[int, Future[Any]]]:
     if not progress:
         return outcomes

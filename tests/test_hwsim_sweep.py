@@ -2,6 +2,7 @@
 
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -179,6 +180,9 @@ def test_many_errors_are_counted():
         quiet(picky, {"rows": [2], "cols": range(9)})
     assert isinstance(caught.value.__cause__, ValueError)
     assert len(caught.value.failures) == 9
+    copy = pickle.loads(pickle.dumps(caught.value))  # a sweep may itself run in a pool
+    assert str(copy) == str(caught.value)
+    assert len(copy.failures) == 9
 
 
 def test_a_killed_worker_loses_nothing(tmp_path):
