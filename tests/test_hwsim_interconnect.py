@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwsim import networks
-from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
+from hwsim.interconnect import AllReduce, Link, Message, ParameterServer, Ring, Torus, Tree, scaling
 
 LINK = Link(latency=5e-6, bandwidth=10e9, adding=40e9)
 SIZES = [1, 2, 3, 4, 5, 7, 8, 12, 16]
@@ -105,6 +105,26 @@ def test_rounds_messages_and_bytes():
     assert server.sent == (size,) * 8 + (8 * size,)
 
 
+class RecursiveDoubling(AllReduce):
+    """In each round pairs swap all they have, at twice the distance of the round before; for powers of two."""
+
+    def __init__(self, workers):
+        self.workers = workers
+
+    def schedule(self, elements):
+        for level in range(self.workers.bit_length() - 1):
+            yield [Message(i, i ^ 2**level, 0, elements, add=True) for i in range(self.workers)]
+
+
+@pytest.mark.parametrize("p", [1, 2, 4, 8, 16])
+def test_another_schedule_runs_too_and_messages_of_a_round_pass_each_other(p):
+    arrays = np.arange(5 * p).reshape(p, 5)
+    exchange = RecursiveDoubling(p).simulate(arrays, Link(5e-6, 10e9))
+    assert (exchange.output == arrays.sum(axis=0)).all()
+    model = published("recursive doubling", p=p, n=40, alpha=5e-6, beta=1 / 10e9)
+    assert exchange.seconds == pytest.approx(model, rel=1e-12)
+
+
 def test_one_slow_link_sets_the_pace_of_a_ring_and_spares_a_tree_that_does_not_use_it():
     arrays, slow = np.ones((4, 400)), Link(1e-3, 1e6)
     links = {(1, 2): slow}
@@ -172,6 +192,7 @@ def test_scaling_of_resnet50():
     for rows in (weak, strong, server, torus):
         efficiency = [row.efficiency for row in rows]
         assert efficiency == sorted(efficiency, reverse=True)
+        assert efficiency[0] == 1  # one worker sends nothing, not even to a server
     for i in range(1, len(counts)):
         assert strong[i].efficiency < weak[i].efficiency
         assert server[i].efficiency < weak[i].efficiency <= torus[i].efficiency + 1e-12

@@ -98,6 +98,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
 
 AWKWARD = [
     "",
+    "é",
     "1",
     "true",
     "null",
@@ -114,12 +115,12 @@ AWKWARD = [
 
 
 def test_a_file_cut_anywhere_is_completed(tmp_path):
-    grid = {"text": AWKWARD[:11], "number": [1, 1.5, True, None]}
+    grid = {"text": AWKWARD[:12], "number": [1.5, None]}
     path = tmp_path / "rows.csv"
     rows = quiet(lambda text, number: {"copy": text, "length": len(text)}, grid, path=path)
     whole = path.read_bytes()
     assert whole.count(b"\n") == len(rows) + 1  # a row is a line
-    for cut in range(0, len(whole), 7):
+    for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
         calls = []
 
@@ -334,3 +335,11 @@ def test_results_that_make_no_row_are_errors_of_their_point(function, message):
         quiet(function, {"i": [0, 1]})
     assert caught.value.rows == [{"i": 0, "a": 1}]
     assert [point for point, _ in caught.value.failures] == [{"i": 1}]
+
+
+def test_a_line_with_too_few_cells_is_done_again(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("rows,cols,result\n1,5,5\n1,7\n\n3,5,15\n")
+    rows = quiet(picky, {"rows": [1, 3], "cols": [5, 7]}, path=path)
+    assert [row["result"] for row in rows] == [5, 7, 15, 21]
+    assert path.read_text() == "rows,cols,result\n1,5,5\n1,7,7\n3,5,15\n3,7,21\n"
