@@ -1,14 +1,16 @@
 """A hardware simulator: a workload says what must be computed, a machine runs it, a report says what it cost."""
 
-from hwsim import energy, formats, networks, roofline
+from hwsim import energy, formats, interconnect, networks, roofline
 from hwsim.energy import HOROWITZ_45NM, Energy, EnergyTable, layer_energy
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
+from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
 from hwsim.loopnest import Level, LoopNest, Spatial
 from hwsim.machines import EIE, SparseMatrix, SystolicArray
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
+from hwsim.sweep import SweepError, sweep
 from hwsim.trace import trace
 from hwsim.workload import Conv2d, MatMul, Network
 
@@ -23,22 +25,31 @@ __all__ = [
     "FixedPoint",
     "Float",
     "Level",
+    "Link",
     "Log2",
     "LoopNest",
     "MatMul",
     "Network",
+    "ParameterServer",
     "Platform",
     "Report",
+    "Ring",
     "SparseMatrix",
     "Spatial",
+    "SweepError",
     "SystolicArray",
     "Ternary",
+    "Torus",
+    "Tree",
     "energy",
     "formats",
+    "interconnect",
     "layer_energy",
     "networks",
     "pareto",
     "roofline",
+    "scaling",
+    "sweep",
     "trace",
     "training_memory",
 ]

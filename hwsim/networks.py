@@ -1,4 +1,9 @@
-"""Layer tables of the networks that the papers use, for one image or one time step at a time (`batch`)."""
+"""Layer tables of the networks that the papers use, for one image or one time step at a time (`batch`).
+
+Convolutions and matrix products stand here, and nothing else: normalization, embeddings and poolings are left out.
+Batch normalization has two trained numbers for each channel, so a published count of parameters with it is larger
+by twice the sum of `out_channels` over the convolutions; in inference it folds into their weights and biases.
+"""
 
 from itertools import pairwise
 
@@ -103,6 +108,150 @@ def lstm(inputs=600, hidden=600, steps=1, batch=1):
             MatMul("state gates", batch, hidden, 4 * hidden, steps=steps),
         ],
     )
+
+
+def resnet18(batch: int = 1) -> Network:
+    """ResNet-18 for 224 x 224 images; 11,679,912 parameters, 1.814 billion MACs.
+
+    He, Zhang, Ren, Sun, CVPR 2016, arXiv 1512.03385, Table 1 (1.8e9 "FLOPs", which are MACs). With batch normalization,
+    9,600 more: torchvision's 11,689,512. Where the size changes, the shortcut is a 1 x 1 convolution (their option B).
+    """
+    layers = [Conv2d("conv1", 3, 64, 224, 224, 7, stride=2, padding=3, batch=batch)]
+    channels, size = 64, 56  # after 3 x 3 max pooling with stride 2
+    for stage, filters in enumerate([64, 128, 256, 512], start=2):
+        for i in range(1, 3):
+            name, stride = f"conv{stage}_{i}", 2 if i == 1 and stage > 2 else 1
+            first = Conv2d(f"{name}/1", channels, filters, size, size, 3, stride, padding=1, batch=batch)
+            out = first.output_size[0]
+            layers += [first, Conv2d(f"{name}/2", filters, filters, out, out, 3, padding=1, batch=batch)]
+            if channels != filters:
+                layers.append(
+                    Conv2d(f"{name}/shortcut", channels, filters, size, size, 1, stride, batch=batch)
+                )
+            channels, size = filters, out
+    return Network("ResNet-18", [*layers, MatMul("fc", batch, 512, 1000, bias=True)])
+
+
+def resnet50(batch: int = 1, stride_first: bool = False) -> Network:
+    """ResNet-50 for 224 x 224 images; 25,503,912 parameters, 4.089 billion MACs.
+
+    He, Zhang, Ren, Sun, CVPR 2016, arXiv 1512.03385, Table 1. With batch normalization, 53,120 more: torchvision's
+    25,557,032. A block that halves the image does so in its 3 x 3 convolution, as torchvision and MLPerf have it
+    ("version 1.5"). `stride_first=True` halves in the first 1 x 1 convolution as the paper does: 3.858 billion MACs,
+    printed as 3.8e9, and the same parameters.
+    """
+    layers = [Conv2d("conv1", 3, 64, 224, 224, 7, stride=2, padding=3, batch=batch)]
+    channels, size = 64, 56  # after 3 x 3 max pooling with stride 2
+    for stage, (filters, blocks) in enumerate([(64, 3), (128, 4), (256, 6), (512, 3)], start=2):
+        for i in range(1, blocks + 1):
+            name, stride = f"conv{stage}_{i}", 2 if i == 1 and stage > 2 else 1
+            strides = (stride, 1) if stride_first else (1, stride)
+            first = Conv2d(f"{name}/1", channels, filters, size, size, 1, strides[0], batch=batch)
+            inner = first.output_size[0]
+            second = Conv2d(
+                f"{name}/2", filters, filters, inner, inner, 3, strides[1], padding=1, batch=batch
+            )
+            out = second.output_size[0]
+            layers += [first, second, Conv2d(f"{name}/3", filters, 4 * filters, out, out, 1, batch=batch)]
+            if i == 1:
+                layers.append(
+                    Conv2d(f"{name}/shortcut", channels, 4 * filters, size, size, 1, stride, batch=batch)
+                )
+            channels, size = 4 * filters, out
+    return Network("ResNet-50", [*layers, MatMul("fc", batch, 2048, 1000, bias=True)])
+
+
+def squeezenet(batch: int = 1, size: int = 224) -> Network:
+    """SqueezeNet 1.0; 1,248,424 parameters and, for 224 x 224 images, 819 million MACs.
+
+    Iandola et al., 2016, arXiv 1602.07360, Table 1. The table prints an input of 224 x 224 and 111 x 111 outputs of conv1,
+    which take 227 x 227 pixels: `size=227`, as in the authors' Caffe files.
+    The parameters are 4.8 MB where a MB is 2**20 bytes.
+    """
+    fires = {  # name: channels of the 1 x 1 squeeze, filters of each of the two expands
+        "fire2": (16, 64),
+        "fire3": (16, 64),
+        "fire4": (32, 128),
+        "fire5": (32, 128),
+        "fire6": (48, 192),
+        "fire7": (48, 192),
+        "fire8": (64, 256),
+        "fire9": (64, 256),
+    }
+    layers = [Conv2d("conv1", 3, 96, size, size, 7, stride=2, batch=batch, bias=True)]
+    channels, size = 96, layers[0].output_size[0] // 2  # 3 x 3 max pooling with stride 2, rounded up
+    for name, (squeeze, expand) in fires.items():
+        layers += [
+            Conv2d(f"{name}/squeeze", channels, squeeze, size, size, 1, batch=batch, bias=True),
+            Conv2d(f"{name}/expand1x1", squeeze, expand, size, size, 1, batch=batch, bias=True),
+            Conv2d(f"{name}/expand3x3", squeeze, expand, size, size, 3, padding=1, batch=batch, bias=True),
+        ]
+        channels = 2 * expand
+        if name in ("fire4", "fire8"):
+            size //= 2  # the same pooling
+    layers.append(Conv2d("conv10", channels, 1000, size, size, 1, batch=batch, bias=True))
+    return Network("SqueezeNet", layers)
+
+
+def mobilenet_v1(batch: int = 1) -> Network:
+    """MobileNet V1 (width 1.0) for 224 x 224 images; 4,210,088 parameters, 569 million MACs.
+
+    Howard et al., 2017, arXiv 1704.04861, Table 1: depthwise 3 x 3 ("dw") and pointwise 1 x 1 ("pw") convolutions in turn.
+    With batch normalization, 21,888 more: 4,231,976, printed as 4.2 million. Other sources print 529 or 575 million
+    multiply-adds for the same network; this table has 568,740,352.
+    """
+    layers = [Conv2d("conv1", 3, 32, 224, 224, 3, stride=2, padding=1, batch=batch)]
+    channels, size = 32, 112
+    blocks = [
+        (64, 1),
+        (128, 2),
+        (128, 1),
+        (256, 2),
+        (256, 1),
+        (512, 2),
+        *[(512, 1)] * 5,
+        (1024, 2),
+        (1024, 1),
+    ]
+    for i, (filters, stride) in enumerate(blocks, start=2):
+        depthwise = Conv2d(
+            f"dw{i}", channels, channels, size, size, 3, stride, padding=1, groups=channels, batch=batch
+        )
+        size = depthwise.output_size[0]
+        layers += [depthwise, Conv2d(f"pw{i}", channels, filters, size, size, 1, batch=batch)]
+        channels = filters
+    return Network("MobileNet V1", [*layers, MatMul("fc", batch, 1024, 1000, bias=True)])
+
+
+def bert_base(sequence: int = 128, batch: int = 1) -> Network:
+    """The encoder of BERT-base on `batch` texts of `sequence` tokens; 85,017,600 parameters.
+
+    Devlin et al., NAACL 2019, arXiv 1810.04805: 12 layers, width 768, 12 heads of 64, feed-forward 3072. The 110 million that
+    the paper prints are 109,482,240: these, 36,864 of the layer normalizations (two of 2 x 768 in each layer; 85.05
+    million with them), 23,837,184 of the embeddings (30,522 words, 512 positions and 2 segments of 768, normalized) and
+    590,592 of the pooler.
+
+    "scores" (queries times keys) and "context" (scores times values) multiply activations with activations: a product
+    for each head and text, `trained=False`. Their MACs grow with the square of `sequence`.
+
+    Parameters
+    ----------
+    sequence : int, tokens of a text, at least 1; BERT was trained with up to 512
+    batch : int, texts
+    """
+    width, heads, hidden = 768, 12, 3072
+    depth, tokens, products = width // heads, batch * sequence, batch * heads
+    layers = []
+    for i in range(1, 13):
+        layers += [
+            *(MatMul(f"{i}/{part}", tokens, width, width, bias=True) for part in ["query", "key", "value"]),
+            MatMul(f"{i}/scores", sequence, depth, sequence, groups=products, trained=False),
+            MatMul(f"{i}/context", sequence, sequence, depth, groups=products, trained=False),
+            MatMul(f"{i}/output", tokens, width, width, bias=True),
+            MatMul(f"{i}/ff1", tokens, width, hidden, bias=True),
+            MatMul(f"{i}/ff2", tokens, hidden, width, bias=True),
+        ]
+    return Network("BERT-base", layers)
 
 
 def _fully_connected(sizes, batch, first=1):

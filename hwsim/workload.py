@@ -49,11 +49,13 @@ class MatMul(Layer):
     groups : int, independent products of this shape, each with weights of its own.
     steps : int, products of this shape one after the other with the same weights (time steps of a recurrent layer).
     bias : bool, whether each of the n outputs has a bias.
+    trained : bool, whether the k x n matrix is trained. In attention it is computed from the input too: then it counts
+        as input, of each group and step, and there are no weights.
 
     Raises
     ------
     ValueError
-        When a size is not a positive integer.
+        When a size is not a positive integer, or a product of two activations has a bias.
     """
 
     name: str
@@ -63,10 +65,15 @@ class MatMul(Layer):
     groups: int = 1
     steps: int = 1
     bias: bool = False
+    trained: bool = True
 
     def __post_init__(self):
         """Check the sizes."""
         _check_sizes(self.name, m=self.m, k=self.k, n=self.n, groups=self.groups, steps=self.steps)
+        if self.bias and not self.trained:
+            raise ValueError(
+                f"{self.name}: a product of two activations has no bias; set bias=False or trained=True"
+            )
 
     @property
     def macs(self):
@@ -76,7 +83,7 @@ class MatMul(Layer):
     @property
     def weights(self):
         """Elements of the weight matrices."""
-        return self.groups * self.k * self.n
+        return self.groups * self.k * self.n if self.trained else 0
 
     @property
     def biases(self):
@@ -85,8 +92,8 @@ class MatMul(Layer):
 
     @property
     def input_elements(self):
-        """Elements read as input."""
-        return self.groups * self.steps * self.m * self.k
+        """Elements read as input: the m x k matrices, and the k x n ones where they are not trained."""
+        return self.groups * self.steps * self.k * (self.m + (0 if self.trained else self.n))
 
     @property
     def output_elements(self):
