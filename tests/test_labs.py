@@ -28,8 +28,9 @@ def is_typed_answer(task):
 
 
 def files(folder):
-    """All files below a folder, by relative path, with their bytes."""
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All files below a folder, by relative path, with their bytes; JupyterLab's checkpoints left out."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and ".ipynb_checkpoints" not in path.parts)
+    return {path.relative_to(folder): path.read_bytes() for path in paths}
 
 
 def test_each_solution_has_its_lab_and_the_other_way_round():
