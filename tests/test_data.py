@@ -75,6 +75,7 @@ def test_a_missing_data_set_names_the_three_ways(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"not gzip", "not a complete gzip file"), (gzip.compress(b"hello"), "not an IDX file")],
+    ids=["not gzip", "not IDX"],  # gzip writes the time into its bytes, and an id must not change
 )
 def test_a_broken_file_is_named(tmp_path, monkeypatch, content, message):
     for name in data.FASHION_FILES:
