@@ -322,7 +322,32 @@ class Log2(Format):
 
 
 @dataclass(frozen=True)
-class Binary(Format):
+class _Scaled(Format):
+    """What the formats with one magnitude above zero share: `scale`, their largest and smallest value."""
+
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the scale."""
+        if not FP32.smallest_normal <= self.scale <= FP32.largest:
+            name = type(self).__name__
+            raise ValueError(
+                f"{name}: scale must be a positive number that float32 can hold, got {self.scale!r}"
+            )
+
+    @property
+    def largest(self) -> float:
+        """Largest value."""
+        return float(self.scale)
+
+    @property
+    def smallest(self) -> float:
+        """Smallest value above zero: there is only one."""
+        return self.largest
+
+
+@dataclass(frozen=True)
+class Binary(_Scaled):
     """Two values, -scale and scale: one bit.
 
     Nearest rounding is the sign, with +scale for both zeros; stochastic rounding gives +scale with probability
@@ -335,26 +360,7 @@ class Binary(Format):
         When the scale is not a positive finite number that float32 can hold.
     """
 
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the scale."""
-        _check_scale("Binary", self.scale)
-
-    @property
-    def bits(self) -> int:
-        """Bits of one number."""
-        return 1
-
-    @property
-    def largest(self) -> float:
-        """Largest value."""
-        return float(self.scale)
-
-    @property
-    def smallest(self) -> float:
-        """Smallest value above zero: there is only one."""
-        return self.largest
+    bits = 1
 
     def values(self) -> np.ndarray:
         """Both values in ascending order."""
@@ -367,7 +373,7 @@ class Binary(Format):
 
 
 @dataclass(frozen=True)
-class Ternary(Format):
+class Ternary(_Scaled):
     """Three values, -scale, 0 and scale: two bits (their information is log2(3) = 1.58 bits).
 
     Nearest rounding keeps numbers of a magnitude above scale/2 and takes the others to zero. Infinities saturate; NaN
@@ -379,26 +385,7 @@ class Ternary(Format):
         When the scale is not a positive finite number that float32 can hold.
     """
 
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the scale."""
-        _check_scale("Ternary", self.scale)
-
-    @property
-    def bits(self) -> int:
-        """Bits of one number."""
-        return 2
-
-    @property
-    def largest(self) -> float:
-        """Largest value."""
-        return float(self.scale)
-
-    @property
-    def smallest(self) -> float:
-        """Smallest value above zero: there is only one."""
-        return self.largest
+    bits = 2
 
     def values(self) -> np.ndarray:
         """The three values in ascending order."""
@@ -421,11 +408,6 @@ def _check_integer(name: str, field: str, value: int, low: int, high: int) -> No
         raise ValueError(f"{name}: {field} must be an integer from {low} to {high}, got {value!r}")
 
 
-def _check_scale(name: str, scale: float) -> None:
-    if not FP32.smallest_normal <= scale <= FP32.largest:
-        raise ValueError(f"{name}: scale must be a positive number that float32 can hold, got {scale!r}")
-
-
 def _check_small(number: Format, bits: int) -> None:
     if bits > 16:
         raise ValueError(f"{number} has 2**{bits} codes: values() lists formats of up to 16 bits")
@@ -433,9 +415,8 @@ def _check_small(number: Format, bits: int) -> None:
 
 FP32 = Float(8, 23)  # IEEE 754 binary32
 TF32 = Float(8, 10)  # NVIDIA A100 whitepaper, 2020: FP32's exponent, FP16's mantissa, 19 bits
-BF16 = Float(
-    8, 7
-)  # Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training", 2019, arXiv 1905.12322
+# Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training", 2019, arXiv 1905.12322
+BF16 = Float(8, 7)
 FP16 = Float(5, 10)  # IEEE 754 binary16
 # Micikevicius et al., "FP8 Formats for Deep Learning", 2022, arXiv 2209.05433, Table 1; OCP OFP8 revision 1.0
 FP8_E4M3 = Float(4, 3, infinities=False, saturate=True)
