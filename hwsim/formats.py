@@ -240,7 +240,8 @@ class Float(Format):
         # frexp gives a fraction from 1/2 to 1, so the leading bit of x stands for 2**(power - 1).
         power = np.maximum(np.frexp(number)[1] - 1, 1 - self.bias)
         last = power - self.mantissa  # the last bit that is kept stands for 2**last
-        rounded = np.ldexp(_to_integer(np.ldexp(number, -last), rounding, rng), last)
+        with np.errstate(over="ignore"):  # the last float64s round up to infinity, which is beyond any format
+            rounded = np.ldexp(_to_integer(np.ldexp(number, -last), rounding, rng), last)
         beyond = self.largest if self.saturate else np.inf if self.infinities else np.nan
         over = np.isinf(x) | (np.abs(rounded) > self.largest)
         rounded = np.where(over, beyond, np.abs(rounded))

@@ -269,3 +269,10 @@ def test_what_is_refused(call, message):
 def test_formats_are_values():
     assert Float(5, 10) == formats.FP16
     assert len({Float(5, 10), FP16, FixedPoint(8), FixedPoint(8)}) == 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_largest_float64_rounds_without_a_warning():
+    most = np.finfo(np.float64).max
+    assert formats.BF16.quantize([most, -most]).tolist() == [np.inf, -np.inf]
+    assert formats.FP8_E4M3.quantize([most, -most]).tolist() == [448, -448]
