@@ -1,7 +1,7 @@
 """A hardware simulator: a workload says what must be computed, a machine runs it, a report says what it cost."""
 
 from hwsim import energy, formats, interconnect, networks, roofline
-from hwsim.energy import HOROWITZ_45NM, Energy, EnergyTable, layer_energy
+from hwsim.energy import EIE_TABLE_I, EYERISS_RELATIVE, HOROWITZ_45NM, Energy, EnergyTable, layer_energy
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
 from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
 from hwsim.loopnest import Level, LoopNest, Spatial
@@ -16,6 +16,8 @@ from hwsim.workload import Conv2d, MatMul, Network
 
 __all__ = [
     "EIE",
+    "EIE_TABLE_I",
+    "EYERISS_RELATIVE",
     "HOROWITZ_45NM",
     "PLATFORMS",
     "Binary",

@@ -1,10 +1,14 @@
 """Energy for each operation and each memory access, every entry with its source.
 
-A table is data: make another `EnergyTable` to see which conclusions survive a change of technology.
+A table is data: pass another `EnergyTable` to a machine to see which conclusions survive a change of technology. Every
+machine charges its traffic by level, under the same names: "register" (in a processing element), "array" (from one to
+its neighbor), "buffer" (the large memory on the chip) and "DRAM".
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from hwsim.workload import Conv2d, MatMul, Network
 
 
 @dataclass(frozen=True)
@@ -21,31 +25,59 @@ class Energy:
 
 
 @dataclass(frozen=True)
-class EnergyTable(Mapping):
-    """Entries by name: `table["fp32 mult"].picojoules`; `table.joules("fp32 mult", count)`."""
+class EnergyTable(Mapping[str, Energy]):
+    """Entries by name: `table["fp32 mult"].picojoules`; `table.joules("fp32 mult", count)`.
+
+    Parameters
+    ----------
+    name : str
+    entries : dict of operation -> Energy
+    levels : dict of level -> (entry, times): what the machines' levels and their MAC ("mac") cost in this table: an access
+        costs `times` the entry, in proportion to its bits.
+    """
 
     name: str
     entries: Mapping[str, Energy]
+    levels: Mapping[str, tuple[str, float]] = field(default_factory=dict, repr=False)
 
-    def __getitem__(self, operation):
+    def __getitem__(self, operation: str) -> Energy:
         """Find an entry; KeyError lists the names there are."""
         if operation not in self.entries:
             raise KeyError(f"{self.name} has no entry {operation!r}, only {', '.join(self.entries)}")
         return self.entries[operation]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
         return iter(self.entries)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Count the entries."""
         return len(self.entries)
 
-    def joules(self, operation, count=1):
+    def joules(self, operation: str, count: float = 1) -> float:
         """Energy of `count` operations or accesses, in joules."""
         return count * self[operation].picojoules * 1e-12
 
-    def with_entries(self, name, **picojoules):
+    def mac(self, number: str) -> float:
+        """Joules of one multiply-accumulate on numbers of this kind ("int8", "fp16", ...).
+
+        A table without a multiplication of this kind charges its entry for "mac", whatever its bits.
+        """
+        if {f"{number} mult", f"{number} add"} <= set(self.entries):
+            return self.joules(f"{number} mult") + self.joules(f"{number} add")
+        return self.joules(*self._level("mac"))
+
+    def access(self, level: str, size: float) -> float:
+        """Joules for `size` bytes read from or written to a level; KeyError lists the levels there are."""
+        entry, times = self._level(level)
+        return self.joules(entry, times * size * 8 / self[entry].bits)
+
+    def charge(self, macs: float, number: str, traffic: Mapping[str, float]) -> dict[str, float]:
+        """Joules of a run by part: "mac" for `macs` MACs on this kind of number, and each level for its bytes."""
+        memory = {level: self.access(level, size) for level, size in traffic.items()}
+        return {**memory, "mac": macs * self.mac(number)}
+
+    def with_entries(self, name: str, **picojoules: float) -> "EnergyTable":
         """The same table under another name with some entries replaced: `with_entries("cheap DRAM", **{"DRAM 32b": 64})`."""
         for operation in picojoules:
             self[operation]  # a name that is not there is an error, not a new entry
@@ -53,7 +85,15 @@ class EnergyTable(Mapping):
             operation: Energy(pj, self[operation].bits, f"set by hand in {name}", False)
             for operation, pj in picojoules.items()
         }
-        return EnergyTable(name, {**self.entries, **changed})
+        return EnergyTable(name, {**self.entries, **changed}, self.levels)
+
+    def _level(self, level: str) -> tuple[str, float]:
+        if level not in self.levels:
+            raise KeyError(
+                f"{self.name} does not say what {level!r} costs, only {', '.join(self.levels) or 'nothing by level'}: "
+                "give it levels"
+            )
+        return self.levels[level]
 
 
 _HOROWITZ = "Horowitz, ISSCC 2014, 45 nm, 0.9 V"
@@ -83,10 +123,56 @@ HOROWITZ_45NM = EnergyTable(
         "DRAM 32b": Energy(640, 32, _EIE_TABLE_1),
         "DRAM 64b": Energy(1300, 64, f"{_HOROWITZ}: the lower end of 1300 to 2600 pJ"),
     },
+    # It has no register file: that and the way to a neighbor cost the share of a buffer that they do in Eyeriss' table.
+    levels={
+        "mac": ("int16 mult", 1),
+        "register": ("SRAM 32KB 64b", 1 / 6),
+        "array": ("SRAM 32KB 64b", 1 / 3),
+        "buffer": ("SRAM 32KB 64b", 1),
+        "DRAM": ("DRAM 64b", 1),
+    },
+)
+
+EIE_TABLE_I = EnergyTable(
+    "EIE Table I",
+    {
+        "int32 add": Energy(0.1, 32, _EIE_TABLE_1),
+        "fp32 add": Energy(0.9, 32, _EIE_TABLE_1),
+        "int32 mult": Energy(3.1, 32, _EIE_TABLE_1),
+        "fp32 mult": Energy(3.7, 32, _EIE_TABLE_1),
+        "SRAM 32KB 32b": Energy(5, 32, _EIE_TABLE_1),
+        "DRAM 32b": Energy(640, 32, _EIE_TABLE_1),
+    },
+    levels={  # as above
+        "mac": ("int32 mult", 1),
+        "register": ("SRAM 32KB 32b", 1 / 6),
+        "array": ("SRAM 32KB 32b", 1 / 3),
+        "buffer": ("SRAM 32KB 32b", 1),
+        "DRAM": ("DRAM 32b", 1),
+    },
+)
+
+_EYERISS = (
+    "Chen, Emer, Sze, Eyeriss, ISCA 2016, Table IV, 65 nm: relative to a 16-bit MAC, which stands as 1 pJ"
+)
+
+EYERISS_RELATIVE = EnergyTable(
+    "Eyeriss, relative (a MAC as 1 pJ)",
+    {
+        level: Energy(cost, 16, _EYERISS)
+        for level, cost in {"mac": 1, "register": 1, "array": 2, "buffer": 6, "DRAM": 200}.items()
+    },
+    levels={level: (level, 1) for level in ("mac", "register", "array", "buffer", "DRAM")},
 )
 
 
-def layer_energy(layer, table=HOROWITZ_45NM, number="fp32", memory="DRAM 32b", bits=32):
+def layer_energy(
+    layer: MatMul | Conv2d | Network,
+    table: EnergyTable = HOROWITZ_45NM,
+    number: str = "fp32",
+    memory: str = "DRAM 32b",
+    bits: int = 32,
+) -> dict[str, float]:
     """Energy of a layer or network whose numbers all come from one memory.
 
     Parameters

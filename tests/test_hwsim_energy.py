@@ -5,9 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from hwsim import HOROWITZ_45NM, Energy, EnergyTable, MatMul, layer_energy
+from hwsim import (
+    EIE_TABLE_I,
+    EYERISS_RELATIVE,
+    HOROWITZ_45NM,
+    Energy,
+    EnergyTable,
+    MatMul,
+    layer_energy,
+)
 
 REFERENCE = Path(__file__).parent / "reference" / "horowitz_isscc2014_45nm.csv"
+EYERISS = REFERENCE.with_name("eyeriss_isca16_energy.csv")
+LEVELS = ["mac", "register", "array", "buffer", "DRAM"]
 
 
 def test_published_entries_are_the_verified_rows():
@@ -63,3 +73,39 @@ def test_energy_of_a_layer():
 def test_bits_are_those_of_the_name():
     for name, entry in HOROWITZ_45NM.items():
         assert str(entry.bits) in name.replace("32KB", "").replace("1MB", "").replace("8KB", "")
+
+
+def test_relative_costs_of_eyeriss():
+    names = {"MAC": "mac", "RF": "register", "array/NoC": "array", "global buffer": "buffer", "DRAM": "DRAM"}
+    with EYERISS.open() as file:
+        rows = {
+            row["level"]: row["relative_energy"] for row in csv.DictReader(file) if row["relative_energy"]
+        }
+    assert set(rows) == set(names)
+    for row, level in names.items():
+        assert EYERISS_RELATIVE[level].picojoules == float(rows[row])
+
+
+def test_table_of_eie_is_part_of_horowitz():
+    for name, entry in EIE_TABLE_I.items():
+        assert entry.picojoules == HOROWITZ_45NM[name].picojoules
+        assert "Table I" in entry.source
+
+
+@pytest.mark.parametrize("table", [HOROWITZ_45NM, EIE_TABLE_I, EYERISS_RELATIVE], ids=lambda t: t.name)
+def test_every_table_knows_every_level(table):
+    energy = table.charge(10, "int16", dict.fromkeys(LEVELS[1:], 2))
+    assert set(energy) == set(LEVELS)
+    assert energy["register"] < energy["array"] < energy["buffer"] < energy["DRAM"]
+
+
+def test_charge():
+    energy = EYERISS_RELATIVE.charge(5, "int16", {"register": 8, "DRAM": 6})
+    assert energy == pytest.approx({"register": 4e-12, "DRAM": 600e-12, "mac": 5e-12})
+    assert HOROWITZ_45NM.mac("fp16") == pytest.approx(1.5e-12)
+    assert HOROWITZ_45NM.mac("bf16") == pytest.approx(0.79e-12)  # not in the table
+    with pytest.raises(KeyError, match="does not say what 'tape' costs, only mac, register"):
+        HOROWITZ_45NM.access("tape", 1)
+    with pytest.raises(KeyError, match="only nothing by level: give it levels"):
+        EnergyTable("mine", {}).mac("int8")
+    assert HOROWITZ_45NM.with_entries("x", **{"DRAM 64b": 64}).access("DRAM", 1) == pytest.approx(8e-12)

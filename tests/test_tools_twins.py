@@ -1,4 +1,4 @@
-"""The check of the twin cells sees every change of code, and none of docstrings."""
+"""The check of the twin cells sees every change of code, and none of docstrings and type hints."""
 
 import pytest
 from course import code, write
@@ -33,6 +33,7 @@ def found(tmp_path, source, library=LIBRARY):
     "source",
     [
         "def double(x: float) -> float:\n    return 2*x",
+        "def double(x):\n    return 2 * x",
         'import math\n\nLIMIT = 3\n\ndef double(x: float) -> float:\n    "short"\n    return (2 * x)',
         "class Box:\n    def open(self):\n        return self",
     ],
@@ -48,7 +49,7 @@ def test_the_same_code_is_no_problem(tmp_path, source):
             "def double(x: float) -> float:\n    return 3 * x",
             "`return 3 * x`, the library has `return 2 * x`",
         ),
-        ("def double(x):\n    return 2 * x", "`def double(x):`"),
+        ("def double(y):\n    return 2 * y", "`def double(y):`"),
         ("LIMIT = 4", "the page has `LIMIT = 4`, the library has `LIMIT = 3`"),
         ("class Box:\n    def open(self):\n        pass\n        return self", "only the page has `pass`"),
         ("class Box:\n    pass", "the library has `def open(self):`"),

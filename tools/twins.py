@@ -1,6 +1,7 @@
 """Twin cells: what a cell tagged `library` defines is the very code of the library.
 
-The two are compared as syntax trees without their docstrings, so the library may explain more.
+The two are compared as syntax trees without their docstrings and the type hints of functions, so the library may
+explain more.
 """
 
 import ast
@@ -40,12 +41,16 @@ def library(root: Path) -> dict[str, list[tuple[str, Definition]]]:
 
 
 def bare(node: Definition) -> str:
-    """The code of a definition without docstrings, comments and empty lines, laid out in one way."""
+    """The code of a definition without docstrings, type hints of functions, comments and empty lines, laid out in one way."""
     tree = ast.parse(ast.unparse(node))  # a copy
     for inner in ast.walk(tree):
         body = getattr(inner, "body", None)
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _is_text(body[0]):
             inner.body = body[1:] or [ast.Pass()]
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            inner.returns = None
+        if isinstance(inner, ast.arg):
+            inner.annotation = None
     return "\n".join(line for line in ast.unparse(tree).splitlines() if line.strip())
 
 
