@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hwsim.energy import EnergyTable
-from hwsim.workload import Conv2d, MatMul, _pair
+from hwsim.workload import Conv2d, MatMul, pair
 
 TENSORS = ("weights", "inputs", "outputs")
 DIMS = {
@@ -327,7 +327,7 @@ def _sizes(layer: Conv2d | MatMul) -> dict[str, int]:
         raise ValueError(
             f"{layer.name}: a nest runs one group; give it a Conv2d with 1/{layer.groups} of the channels and groups=1"
         )
-    sizes = (layer.batch, layer.out_channels, layer.in_channels, *layer.output_size, *_pair(layer.kernel))
+    sizes = (layer.batch, layer.out_channels, layer.in_channels, *layer.output_size, *pair(layer.kernel))
     return dict(zip(DIMS, sizes, strict=True))
 
 
@@ -345,7 +345,7 @@ def _extents(loops: Iterable[_Loop]) -> dict[str, int]:
 
 def _pixels(layer: Conv2d | MatMul, extents: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """The input rows and columns under a tile, counted from its first."""
-    stride = _pair(layer.stride) if isinstance(layer, Conv2d) else (1, 1)
+    stride = pair(layer.stride) if isinstance(layer, Conv2d) else (1, 1)
     return tuple(
         np.unique(np.add.outer(step * np.arange(extents[out]), np.arange(extents[kernel])))
         for step, out, kernel in zip(stride, "PQ", "RS", strict=True)
@@ -377,7 +377,7 @@ def _new(layer: Conv2d | MatMul, tile: tuple[_Loop, ...], slide: _Loop) -> int:
     """Input elements that a tile needs after one turn of `slide`, and did not hold before."""
     extents = _extents(tile)
     rows, columns = _pixels(layer, extents)
-    stride = dict(zip("PQ", _pair(layer.stride), strict=True)) if isinstance(layer, Conv2d) else {}
+    stride = dict(zip("PQ", pair(layer.stride), strict=True)) if isinstance(layer, Conv2d) else {}
     shift = slide.step * stride.get(slide.dim, 1)
     if slide.dim in "PR":
         rows = np.setdiff1d(rows + shift, rows)

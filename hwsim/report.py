@@ -1,9 +1,13 @@
 """What a run cost."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Report:
     traffic : dict of storage -> bytes
     counts : dict of what else the machine counted, as name -> number
     output : array or None, what the machine computed.
+    layers : the reports of the layers, when the workload is a network.
     """
 
     name: str
@@ -34,23 +39,37 @@ class Report:
     traffic: Mapping[str, float] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     output: np.ndarray | None = field(default=None, repr=False, compare=False)
+    layers: "tuple[Report, ...]" = field(default=(), repr=False)
+
+    @classmethod
+    def total(cls, name: str, layers: "Sequence[Report]") -> "Report":
+        """The report of a network from those of its layers, in order."""
+        summed = layers[0]
+        for layer in layers[1:]:
+            summed = summed + layer
+        return replace(summed, name=name, layers=tuple(layers))
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """Time in seconds."""
         return self.cycles / self.clock
 
     @property
-    def joules(self):
+    def joules(self) -> float:
         """Energy of all parts in joules."""
         return sum(self.energy.values())
 
     @property
-    def utilization(self):
+    def utilization(self) -> float:
         """Share of the MAC units' cycles that did needed work, 0 to 1."""
         return self.macs / (self.cycles * self.units)
 
-    def __add__(self, other):
+    @property
+    def ops_per_second(self) -> float:
+        """Operations a second, two for each MAC that the result needed."""
+        return 2 * self.macs / self.seconds
+
+    def __add__(self, other: "Report") -> "Report":
         """Both runs, one after the other on the same machine; the output is the second's.
 
         Raises ValueError for reports of different machines.
@@ -75,7 +94,7 @@ class Report:
             other.output,
         )
 
-    def table(self):
+    def table(self) -> str:
         """Text with a line for each quantity."""
         lines = [
             ("MACs", f"{self.macs:,}"),
@@ -92,7 +111,7 @@ class Report:
             [f"{self.name} on {self.machine}", *(f"{label:<{width}}{text}" for label, text in lines)]
         )
 
-    def plot(self, axes=None):
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw where the energy goes, as bars in microjoules; return the Matplotlib axes."""
         import matplotlib.pyplot as plt
 
@@ -103,5 +122,5 @@ class Report:
         return axes
 
 
-def _add(a, b):
+def _add(a: Mapping, b: Mapping) -> dict:
     return {key: a.get(key, 0) + b.get(key, 0) for key in {**a, **b}}

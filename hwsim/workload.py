@@ -69,7 +69,7 @@ class MatMul(Layer):
 
     def __post_init__(self):
         """Check the sizes."""
-        _check_sizes(self.name, m=self.m, k=self.k, n=self.n, groups=self.groups, steps=self.steps)
+        check_sizes(self.name, m=self.m, k=self.k, n=self.n, groups=self.groups, steps=self.steps)
         if self.bias and not self.trained:
             raise ValueError(
                 f"{self.name}: a product of two activations has no bias; set bias=False or trained=True"
@@ -140,7 +140,7 @@ class Conv2d(Layer):
 
     def __post_init__(self):
         """Check the sizes."""
-        _check_sizes(
+        check_sizes(
             self.name,
             in_channels=self.in_channels,
             out_channels=self.out_channels,
@@ -151,7 +151,7 @@ class Conv2d(Layer):
             groups=self.groups,
             batch=self.batch,
         )
-        _check_sizes(self.name, least=0, padding=self.padding)
+        check_sizes(self.name, least=0, padding=self.padding)
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ValueError(
                 f"{self.name}: groups={self.groups} must divide in_channels={self.in_channels} and "
@@ -170,9 +170,9 @@ class Conv2d(Layer):
             (size + 2 * padding - kernel) // stride + 1
             for size, kernel, stride, padding in zip(
                 (self.height, self.width),
-                _pair(self.kernel),
-                _pair(self.stride),
-                _pair(self.padding),
+                pair(self.kernel),
+                pair(self.stride),
+                pair(self.padding),
                 strict=True,
             )
         )
@@ -180,12 +180,12 @@ class Conv2d(Layer):
     @property
     def macs(self):
         """Multiply-accumulates; the products with padded zeros are counted, as is usual."""
-        return self.output_elements * self.in_channels // self.groups * prod(_pair(self.kernel))
+        return self.output_elements * self.in_channels // self.groups * prod(pair(self.kernel))
 
     @property
     def weights(self):
         """Elements of the filters."""
-        return self.out_channels * self.in_channels // self.groups * prod(_pair(self.kernel))
+        return self.out_channels * self.in_channels // self.groups * prod(pair(self.kernel))
 
     @property
     def biases(self):
@@ -210,7 +210,7 @@ class Conv2d(Layer):
         return MatMul(
             self.name,
             m=self.batch * prod(self.output_size),
-            k=self.in_channels // self.groups * prod(_pair(self.kernel)),
+            k=self.in_channels // self.groups * prod(pair(self.kernel)),
             n=self.out_channels // self.groups,
             groups=self.groups,
             bias=self.bias,
@@ -293,11 +293,22 @@ class Network(Layer):
         return "\n".join(lines)
 
 
-def _pair(size):
+def pair(size: Size) -> tuple[int, int]:
+    """A size as (vertical, horizontal)."""
     return size if isinstance(size, tuple) else (size, size)
 
 
-def _check_sizes(name, least=1, **sizes):
+def layers_of(workload: "MatMul | Conv2d | Network") -> "tuple[MatMul | Conv2d, ...]":
+    """The layers of a workload, in order; ValueError when it is something else."""
+    layers = workload.layers if isinstance(workload, Network) else (workload,)
+    for layer in layers:
+        if not isinstance(layer, MatMul | Conv2d):
+            raise ValueError(f"a machine runs a MatMul, Conv2d or Network, not a {type(layer).__name__}")
+    return layers
+
+
+def check_sizes(name: str, least: int = 1, **sizes: Size) -> None:
+    """ValueError unless each size is an integer, or a pair of them, of at least `least`."""
     for field, size in sizes.items():
         for value in size if isinstance(size, tuple) else (size,):
             if not isinstance(value, int) or isinstance(value, bool) or value < least:

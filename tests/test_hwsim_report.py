@@ -46,6 +46,13 @@ def test_sum_is_one_run_after_the_other():
     assert total.utilization == 0.25
 
 
+def test_a_network_keeps_the_reports_of_its_layers():
+    total = Report.total("net", [A, B])
+    assert total == dataclasses.replace(A + B, name="net", layers=(A, B))
+    assert Report.total("one", [A]).layers == (A,)
+    assert total.ops_per_second == pytest.approx(160 / 40e-6)
+
+
 def test_reports_of_different_machines_do_not_add():
     with pytest.raises(ValueError, match="cannot add reports of machine and other"):
         A + dataclasses.replace(B, machine="other")

@@ -33,12 +33,13 @@ fold after the first reads the partial sums of the one before, adds to them and 
 """
 
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hwsim.report import Report
-from hwsim.workload import Conv2d, MatMul, Network
+from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
 
 DATAFLOWS = ("ws", "os", "is")
 
@@ -115,10 +116,7 @@ class SystolicArray:
 
     def __post_init__(self) -> None:
         """Check the parameters."""
-        for name in ("rows", "cols", "bits", "sum_bits"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"SystolicArray: {name} must be an integer of at least 1, got {value!r}")
+        check_sizes("SystolicArray", rows=self.rows, cols=self.cols, bits=self.bits, sum_bits=self.sum_bits)
         if self.dataflow not in DATAFLOWS:
             raise ValueError(
                 f'SystolicArray: dataflow must be "ws", "os" or "is" (weights, outputs or inputs stay), '
@@ -152,7 +150,7 @@ class SystolicArray:
 
         Parameters
         ----------
-        layer : MatMul, or Conv2d (as the matrix product `layer.as_matmul()`)
+        layer : MatMul, or Conv2d (as the matrix product `_product(layer)`)
         """
         down, across = self.folds(layer)
         return _repeats(layer) * down * across * self.fold_cycles(layer)
@@ -191,17 +189,17 @@ class SystolicArray:
         ValueError
             When the workload is something else.
         """
-        layers = tuple(workload) if isinstance(workload, Network) else (workload,)
-        counts = dict.fromkeys(_COUNTS, 0)
-        for layer in layers:
-            for key, number in self.counts(layer).items():
-                counts[key] += number
+        reports = [self._layer(layer) for layer in layers_of(workload)]
+        return Report.total(workload.name, reports)
+
+    def _layer(self, layer: MatMul | Conv2d) -> Report:
+        counts = self.counts(layer)
         results = counts["output writes"] + counts["partial sum reads"]
         return Report(
-            name=workload.name,
+            name=layer.name,
             machine=str(self),
-            macs=sum(layer.macs for layer in layers),
-            cycles=sum(self.cycles(layer) for layer in layers),
+            macs=layer.macs,
+            cycles=self.cycles(layer),
             clock=self.clock,
             units=self.units,
             traffic={
@@ -209,8 +207,7 @@ class SystolicArray:
                 "weight SRAM": counts["weight reads"] * self.bits / 8,
                 "output SRAM": results * self.sum_bits / 8,
             },
-            counts=counts
-            | {"folds": sum(_repeats(layer) * np.prod(self.folds(layer)).item() for layer in layers)},
+            counts={**counts, "folds": _repeats(layer) * prod(self.folds(layer))},
         )
 
     def simulate(self, a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, Trace]:
@@ -370,12 +367,14 @@ def _used(width: int, lanes: int) -> np.ndarray:
 
 def _product(layer: MatMul | Conv2d) -> MatMul:
     if not isinstance(layer, MatMul | Conv2d):
-        raise ValueError(f"a systolic array runs a MatMul, Conv2d or Network, not a {type(layer).__name__}")
+        raise ValueError(
+            f"one MatMul or Conv2d at a time, not a {type(layer).__name__}; `run` takes a Network"
+        )
     return layer.as_matmul()
 
 
 def _repeats(layer: MatMul | Conv2d) -> int:
-    product = layer.as_matmul()
+    product = _product(layer)
     return product.groups * product.steps
 
 
