@@ -1,11 +1,12 @@
 """A hardware simulator: a workload says what must be computed, a machine runs it, a report says what it cost."""
 
 from hwsim import energy, formats, interconnect, networks, roofline
+from hwsim.dataflows import dataflow_energy
 from hwsim.energy import EIE_TABLE_I, EYERISS_RELATIVE, HOROWITZ_45NM, Energy, EnergyTable, layer_energy
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
 from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
 from hwsim.loopnest import Level, LoopNest, Spatial
-from hwsim.machines import EIE, SparseMatrix, SystolicArray
+from hwsim.machines import EIE, Eyeriss, SparseMatrix, SystolicArray
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
 from hwsim.report import Report
@@ -24,6 +25,7 @@ __all__ = [
     "Conv2d",
     "Energy",
     "EnergyTable",
+    "Eyeriss",
     "FixedPoint",
     "Float",
     "Level",
@@ -43,6 +45,7 @@ __all__ = [
     "Ternary",
     "Torus",
     "Tree",
+    "dataflow_energy",
     "energy",
     "formats",
     "interconnect",
