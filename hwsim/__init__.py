@@ -6,11 +6,12 @@ from hwsim.energy import EIE_TABLE_I, EYERISS_RELATIVE, HOROWITZ_45NM, Energy, E
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
 from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
 from hwsim.loopnest import Level, LoopNest, Spatial
-from hwsim.machines import EIE, Eyeriss, SparseMatrix, SystolicArray
+from hwsim.machines import EIE, Eyeriss, SystolicArray
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
+from hwsim.sparse_matrix import SparseMatrix
 from hwsim.sweep import SweepError, sweep
 from hwsim.trace import trace
 from hwsim.workload import Conv2d, MatMul, Network
