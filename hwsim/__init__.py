@@ -1,6 +1,7 @@
 """A hardware simulator: a workload says what must be computed, a machine runs it, a report says what it cost."""
 
 from hwsim import energy, formats, interconnect, networks, roofline
+from hwsim.compare import Comparison, compare
 from hwsim.dataflows import dataflow_energy
 from hwsim.energy import EIE_TABLE_I, EYERISS_RELATIVE, HOROWITZ_45NM, Energy, EnergyTable, layer_energy
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
@@ -23,6 +24,7 @@ __all__ = [
     "HOROWITZ_45NM",
     "PLATFORMS",
     "Binary",
+    "Comparison",
     "Conv2d",
     "Energy",
     "EnergyTable",
@@ -46,6 +48,7 @@ __all__ = [
     "Ternary",
     "Torus",
     "Tree",
+    "compare",
     "dataflow_energy",
     "energy",
     "formats",
