@@ -5,12 +5,13 @@ Batch normalization has two trained numbers for each channel, so a published cou
 by twice the sum of `out_channels` over the convolutions; in inference it folds into their weights and biases.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from hwsim.workload import Conv2d, MatMul, Network
 
 
-def lenet_300_100(batch=1):
+def lenet_300_100(batch: int = 1) -> Network:
     """LeNet-300-100: three fully connected layers for 28 x 28 images; 266,610 parameters.
 
     LeCun et al., 1998; Han et al., NeurIPS 2015, Table 2 counts 266K weights and 532K operations.
@@ -18,7 +19,7 @@ def lenet_300_100(batch=1):
     return Network("LeNet-300-100", _fully_connected([784, 300, 100, 10], batch))
 
 
-def lenet5(batch=1):
+def lenet5(batch: int = 1) -> Network:
     """LeNet-5 as the compression papers use it (Caffe): 20 and 50 filters, 500 and 10 neurons; 431,080 parameters.
 
     Han et al., NeurIPS 2015, Table 3 counts 431K weights and 4,586K operations. The network of 1998 is smaller: `lenet5_1998`.
@@ -34,7 +35,7 @@ def lenet5(batch=1):
     )
 
 
-def lenet5_1998(batch=1):
+def lenet5_1998(batch: int = 1) -> Network:
     """LeNet-5 of 1998 for 32 x 32 images: its convolutions and matrix products.
 
     C3 joins each of its 16 maps to 3, 4 or 6 of the 6 maps below; the three groups stand here as layers of their own.
@@ -58,7 +59,7 @@ def lenet5_1998(batch=1):
     )
 
 
-def alexnet(batch=1):
+def alexnet(batch: int = 1) -> Network:
     """AlexNet with its two groups, for 227 x 227 images; 60,965,224 parameters, 724 million MACs.
 
     Krizhevsky et al., 2012, as in Caffe; Han et al., NeurIPS 2015, Table 4 counts 61M weights and 1.5B operations.
@@ -76,7 +77,7 @@ def alexnet(batch=1):
     )
 
 
-def vgg16(batch=1):
+def vgg16(batch: int = 1) -> Network:
     """VGG-16 for 224 x 224 images; 138,357,544 parameters, 15.47 billion MACs.
 
     Simonyan and Zisserman, ICLR 2015, configuration D; Han et al., NeurIPS 2015, Table 5 counts 138M weights and
@@ -95,7 +96,7 @@ def vgg16(batch=1):
     return Network("VGG-16", [*layers, *_fully_connected([25088, 4096, 4096, 1000], batch, first=6)])
 
 
-def lstm(inputs=600, hidden=600, steps=1, batch=1):
+def lstm(inputs: int = 600, hidden: int = 600, steps: int = 1, batch: int = 1) -> Network:
     """An LSTM layer over `steps` time steps: at each, one product with the input and one with the state before.
 
     The four gates stand side by side, so both products are 4 x `hidden` wide. The default is the LSTM of NeuralTalk
@@ -254,6 +255,6 @@ def bert_base(sequence: int = 128, batch: int = 1) -> Network:
     return Network("BERT-base", layers)
 
 
-def _fully_connected(sizes, batch, first=1):
+def _fully_connected(sizes: Sequence[int], batch: int, first: int = 1) -> list[MatMul]:
     layers = enumerate(pairwise(sizes), start=first)
     return [MatMul(f"fc{i}", batch, k, n, bias=True) for i, (k, n) in layers]

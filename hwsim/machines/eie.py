@@ -285,7 +285,7 @@ class EIE:
         row = broadcast // self.pes
         step = 1 + np.diff(row) - ((np.diff(row) > 0) & (broadcast[:-1] % self.pes == self.pes - 1))
         free = np.zeros(self.pes, np.int64)
-        last_taken = []  # for each broadcast, when the slowest PE took it from its queue
+        last_taken: list[int] = []  # for each broadcast, when the slowest PE took it from its queue
         t = int(row[0])
         for k in range(broadcast.size):
             if k:

@@ -238,7 +238,7 @@ class Eyeriss:
         )
 
     def _candidates(self, shape: "LayerShape", channels: int | None) -> "list[tuple[int, ...]]":
-        found = []
+        found: list[tuple[int, ...]] = []
         for e in sorted({-(-shape.E // strips) for strips in range(1, shape.E + 1)}):
             sets = self._sets(shape, e)
             for r, q in product(steps(min(sets, shape.C)), steps(min(self.input_words // shape.S, shape.C))):
