@@ -2,8 +2,8 @@
 
 A plain `SystolicArray` pushes a tile of weights in, streams activations through and lets the wave run out before the next
 tile. A TPU overlaps these: each PE holds a second weight, and the next tile is shifted in behind the running one. A tile
-costs its rows of activations, or the time to shift one in, if that is longer. What remains is where the next tile comes from.
-TPU v1 fetches each from DRAM, TPU v2 and v3 from HBM with 20 times the bandwidth; the Edge TPU keeps 8 MB on the chip.
+costs its rows of activations, or the time to shift one in, if that is longer. It remains where the next tile comes from:
+TPU v1 has DRAM for that, TPU v2 and v3 HBM with over 20 times the bandwidth, and the Edge TPU keeps 8 MB on the chip.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,16 @@ from hwsim.machines.systolic import SystolicArray
 from hwsim.report import Report
 from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
 
-Workload = MatMul | Conv2d | Network
+Layer = MatMul | Conv2d
+Workload = Layer | Network
+
+
+def _check(machine: "TPUv1 | TPUv2 | EdgeTPU") -> None:
+    for name, value in vars(machine).items():
+        if name not in ("clock", "bandwidth", "table"):
+            check_sizes(type(machine).__name__, **{name: value})
+        elif name != "table" and not value > 0:
+            raise ValueError(f"{type(machine).__name__}: {name} must be positive, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -23,21 +32,20 @@ class TPUv1:
 
     Parameters
     ----------
-    clock : float, cycles a second
-    bandwidth : float, bytes a second of the DRAM, which holds weights and nothing else
+    clock, bandwidth : float, cycles a second, and bytes a second of the DRAM, which holds only weights
     size : int, rows and columns of the array
     buffer : int, bytes of the unified buffer, which holds the activations
     rows : int, rows of 32-bit accumulators that are filled at a time, while as many others are emptied
     table : EnergyTable
 
     Modelled: a tile costs max(rows of activations, cycles to shift it in, its fetch from DRAM, in full also at the border). A
-    FIFO fetches ahead of the array and across layers, so a network waits once for a first tile. A layer with more rows than
-    accumulators and several tiles down fetches its tiles again for each part. 16-bit weights or activations halve the speed,
-    both quarter it. Counts: cycles in which the array is active, waits for weights, or only shifts them in, as in the paper's
-    Table 3; MACs of active cycles on padding; tiles. Traffic: "DRAM" tiles; "buffer" activations, read for each column of
-    tiles (a convolution's as patches), results, and accumulators; "array" activations, sums and weights on their way from
-    PE to PE; "register" the weight of each MAC. A product of two activations takes its k x n operand from the unified
-    buffer at the speed of the shift: an assumption, the paper describes no such path.
+    FIFO fetches ahead across layers, so a network waits once for a first tile. A layer with more rows than accumulators and
+    several tiles down fetches its tiles again for each part. 16-bit weights or activations halve the speed, both quarter it.
+    Counts: cycles in which the array is active, waits for weights, or only shifts them in, as in the paper's Table 3; MACs
+    that active cycles spend on padding. Traffic: "DRAM" tiles; "buffer" activations, read for each column of tiles (a
+    convolution's as patches), results, accumulators; "array" what goes from PE to PE; "register" the weight of each MAC.
+    A product of two activations takes its k x n operand from the buffer at the speed of the shift: an assumption, the
+    paper describes no such path.
 
     Left out: host, synchronization, pooling, activation functions, accesses of the FIFO, small groups packed into one tile.
 
@@ -52,13 +60,12 @@ class TPUv1:
     >>> report.counts["weight tiles"], f"{report.seconds * 1e6:.1f} us"
     (9, '18.6 us')
 
-    Held against: the paper, with stand-ins for its six applications (`networks.tpu_v1_application`: their shapes are not
-    published). Measured and modelled TOPS: MLP0 12.3, 12.9; MLP1 9.7, 8.6; LSTM0 3.7, 4.0; LSTM1 2.8, 3.8; CNN0 86, 76;
-    CNN1 14.1, 35. LSTM1's 37 layers and CNN1's 76 are guessed as equal ones, and the model leaves out the 10 to 32% of cycles
-    of Table 3 that are not the array's. Of the others, 18 to 19% are shifts here and 19 to 20% there in the MLPs and LSTMs.
-    The array is active in half as many as measured in the LSTMs (`activation_bits=16` doubles them, at the same time).
-    A 600 x 600 matrix takes 18.6 us, and 33 us with size=512 (paper: 18 and 32). CNN0 takes 195 W and the 28 nm chip
-    40 W: the default table is of 45 nm, and charges a step between PEs as one in Eyeriss' network.
+    Held against: measured and modelled TOPS, with stand-ins for the paper's applications (`networks.tpu_v1_application`): MLP0
+    12.3, 12.9; MLP1 9.7, 8.6; LSTM0 3.7, 4.0; LSTM1 2.8, 3.8; CNN0 86, 76; CNN1 14.1, 35. The shapes of LSTM1 and CNN1 are
+    the least known, and the 10 to 32% of cycles in Table 3 that are not the array's are left out. Of the others, 18 to 19%
+    are shifts in the MLPs and LSTMs (paper: 19 to 20%). In the LSTMs the array is active in half as many as in the paper;
+    `activation_bits=16` doubles them and takes no longer. A 600 x 600 matrix takes 18.6 us, with size=512 33 (paper: 18,
+    32). CNN0 takes 195 W, the 28 nm chip 40: the default table, of 45 nm, charges a step as one in Eyeriss' network.
     """
 
     clock: float = 700e6
@@ -68,22 +75,17 @@ class TPUv1:
     rows: int = 2048
     table: EnergyTable = HOROWITZ_45NM
 
-    def __post_init__(self) -> None:
-        """Check the parameters."""
-        _check(self)
+    __post_init__ = _check
 
     def run(self, workload: Workload, weight_bits: int = 8, activation_bits: int = 8) -> Report:
         """Run a layer or network with weights and activations of 8 or 16 bits."""
         if not {weight_bits, activation_bits} <= {8, 16}:
-            raise ValueError(
-                f"TPU v1 multiplies integers of 8 or 16 bits: quantize weights ({weight_bits}) and "
-                f"activations ({activation_bits}) to one of them"
-            )
+            raise ValueError(f"TPU v1: quantize to 8 or 16 bits, not {weight_bits} and {activation_bits}")
         layers = layers_of(workload)
         reports = [self._layer(layer, i == 0, weight_bits, activation_bits) for i, layer in enumerate(layers)]
         return Report.total(workload.name, reports)
 
-    def _layer(self, layer: MatMul | Conv2d, first: bool, weight_bits: int, activation_bits: int) -> Report:
+    def _layer(self, layer: Layer, first: bool, weight_bits: int, activation_bits: int) -> Report:
         self._check_fits(layer, activation_bits)
         product, array = layer.as_matmul(), SystolicArray(self.size, self.size)
         if not product.trained:
@@ -92,7 +94,7 @@ class TPUv1:
         parts = 1 if down == 1 else ceil(product.m / self.rows)
         tiles = product.groups * product.steps * down * across * parts
         passes = (weight_bits // 8) * (activation_bits // 8)  # of the 8-bit array
-        tile_bytes = array.units * weight_bits // 8
+        units, tile_bytes = array.units, array.units * weight_bits // 8
         stream, shift = passes * ceil(product.m / parts), self.size * weight_bits // 8
         load = ceil(tile_bytes / self.bandwidth * self.clock) if product.trained else 0
         idle = max(stream, shift, load) - stream
@@ -108,26 +110,20 @@ class TPUv1:
             "weight stall cycles": stalls,
             "weight shift cycles": shifts,
             "fill and drain cycles": wave,
-            "padding MACs": tiles * (stream // passes) * array.units - layer.macs,
+            "padding MACs": tiles * (stream // passes) * units - layer.macs,
             "weight tiles": tiles,
         }
         cycles = tiles * stream + stalls + shifts + wave
         energy = self.table.charge(passes * layer.macs, "int8", traffic)
-        return Report(
-            layer.name, "TPU v1", layer.macs, cycles, self.clock, array.units, energy, traffic, counts
-        )
+        return Report(layer.name, "TPUv1", layer.macs, cycles, self.clock, units, energy, traffic, counts)
 
-    def _check_fits(self, layer: MatMul | Conv2d, bits: int) -> None:
-        product = layer.as_matmul()
-        fixed = 0 if product.trained else product.groups * product.k * product.n * bits // 8
-        held = (layer.input_elements + layer.output_elements) // product.steps * bits // 8
+    def _check_fits(self, layer: Layer, bits: int) -> None:
+        held = (layer.input_elements + layer.output_elements) * bits // 8 // layer.as_matmul().steps
         if held > self.buffer:
             name, batch = ("batch", layer.batch) if isinstance(layer, Conv2d) else ("m", layer.m)
-            most = max(0, batch * (self.buffer - fixed) // (held - fixed))
+            most = batch * self.buffer // held if layer.as_matmul().trained else 0  # else k x n counts too
             advice = f"the largest {name} that fits is {most}" if most else "cut the layer into smaller ones"
-            raise ValueError(
-                f"{layer.name}: {held:,} bytes of activations overflow the unified buffer; {advice}"
-            )
+            raise ValueError(f"{layer.name}: {held:,} bytes of activations overflow the buffer; {advice}")
 
 
 @dataclass(frozen=True)
@@ -141,15 +137,10 @@ class TPUv2:
         CACM 63(7), 2020, not verified.
     table : EnergyTable; a bfloat16 MAC is charged as one of fp16
 
-    Modelled: the arrays share a layer's tiles, or, where there are too few, the rows of a tile. The time is the longer of that
-    and of moving weights, inputs and outputs once through the HBM.
+    Modelled: the arrays share a layer's tiles, or, where there are too few, the rows of a tile; each takes in a row of weights
+    a cycle (assumed, as in TPU v1). The time is the longer of that and of moving weights, inputs and outputs once through HBM.
 
-    Left out: activations that are too large for the chip and read again, or stay there for the next layer; vector units.
-
-    Raises
-    ------
-    ValueError
-        When a parameter is out of range.
+    Left out: activations that are read again, or stay on the chip for the next layer; vector units.
 
     Examples
     --------
@@ -166,9 +157,7 @@ class TPUv2:
     arrays: int = 2
     table: EnergyTable = HOROWITZ_45NM
 
-    def __post_init__(self) -> None:
-        """Check the parameters."""
-        _check(self)
+    __post_init__ = _check
 
     def run(self, workload: Workload) -> Report:
         """Run a layer or network in bfloat16."""
@@ -205,7 +194,7 @@ class EdgeTPU:
         datasheet 1.4), whose 5 GT/s with 8 data bits in 10 carry 500 MB/s
     size, arrays : int, rows and columns of an array, and arrays. **They and the clock are not published**: one of 64 x 64 at
         480 MHz is a choice near the datasheet's 4 TOPS.
-    memory : int, bytes on the chip for parameters (8 MB: Coral, "Edge TPU Compiler")
+    memory : int, bytes on the chip for parameters (about 8 MB: Coral, "Edge TPU Compiler")
     table : EnergyTable
 
     Modelled: a network's first 8 MB of parameters, layer after layer, stay on the chip from run to run. The rest ("DRAM")
@@ -234,16 +223,12 @@ class EdgeTPU:
     memory: int = 8_000_000
     table: EnergyTable = HOROWITZ_45NM
 
-    def __post_init__(self) -> None:
-        """Check the parameters."""
-        _check(self)
+    __post_init__ = _check
 
     def run(self, workload: Workload, number: str = "int8") -> Report:
         """Run a layer or network of int8 numbers."""
         if number != "int8":
-            raise ValueError(
-                f"the Edge TPU computes with int8 only, not {number}: quantize the network first"
-            )
+            raise ValueError(f"the Edge TPU has int8 only, not {number}: quantize the network first")
         reports, free = [], float(self.memory)
         for layer in layers_of(workload):
             kept = min(free, layer.weight_bytes(8))
@@ -252,12 +237,7 @@ class EdgeTPU:
         return Report.total(workload.name, reports)
 
 
-_NAMES = {"TPUv1": "TPU v1", "TPUv2": "TPU v2", "TPUv3": "TPU v3", "EdgeTPU": "Edge TPU"}
-
-
-def _overlapped(
-    machine: TPUv2 | EdgeTPU, layer: MatMul | Conv2d, number: str, bits: int, moved: float
-) -> Report:
+def _overlapped(machine: TPUv2 | EdgeTPU, layer: Layer, number: str, bits: int, moved: float) -> Report:
     """A layer whose `moved` bytes cross the machine's memory interface while its arrays compute."""
     product, array, arrays = layer.as_matmul(), SystolicArray(machine.size, machine.size), machine.arrays
     down, across = array.folds(layer)
@@ -272,18 +252,16 @@ def _overlapped(
     traffic["DRAM"] += moved
     energy = machine.table.charge(layer.macs, number, traffic)
     counts = {"compute cycles": compute, "memory cycles": memory, "weight tiles": tiles}
-    cycles, units, name = max(compute, memory), arrays * array.units, _NAMES[type(machine).__name__]
+    cycles, units, name = max(compute, memory), arrays * array.units, type(machine).__name__
     return Report(layer.name, name, layer.macs, cycles, machine.clock, units, energy, traffic, counts)
 
 
 def _on_chip(
-    array: SystolicArray, layer: MatMul | Conv2d, tiles: int, weight_bits: int, activation_bits: int
+    array: SystolicArray, layer: Layer, tiles: int, weight_bits: int, activation_bits: int
 ) -> dict[str, float]:
     """Bytes by level, without the reads of the tiles; a sum has 4 bytes."""
     edge, results = array.counts(layer), layer.output_elements
-    sums = (
-        edge["output writes"] + edge["partial sum reads"] + results
-    )  # written, read to add to, read to leave
+    sums = edge["output writes"] + edge["partial sum reads"] + results  # read once more to leave
     way_in = tiles * array.units * weight_bits / 8 * (array.rows + 1) / 2  # a weight for row r makes r steps
     return {
         "register": layer.macs * weight_bits / 8,
@@ -291,11 +269,3 @@ def _on_chip(
         "buffer": (edge["activation reads"] + results) * activation_bits / 8 + 4 * sums,
         "DRAM": 0.0,
     }
-
-
-def _check(machine: TPUv1 | TPUv2 | EdgeTPU) -> None:
-    for name, value in vars(machine).items():
-        if name in ("clock", "bandwidth") and not value > 0:
-            raise ValueError(f"{_NAMES[type(machine).__name__]}: {name} must be positive, got {value!r}")
-        if name not in ("clock", "bandwidth", "table"):
-            check_sizes(_NAMES[type(machine).__name__], **{name: value})
