@@ -75,7 +75,9 @@ class TPUv1:
     rows: int = 2048
     table: EnergyTable = HOROWITZ_45NM
 
-    __post_init__ = _check
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        _check(self)
 
     def run(self, workload: Workload, weight_bits: int = 8, activation_bits: int = 8) -> Report:
         """Run a layer or network with weights and activations of 8 or 16 bits."""
@@ -157,7 +159,9 @@ class TPUv2:
     arrays: int = 2
     table: EnergyTable = HOROWITZ_45NM
 
-    __post_init__ = _check
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        _check(self)
 
     def run(self, workload: Workload) -> Report:
         """Run a layer or network in bfloat16."""
@@ -223,7 +227,9 @@ class EdgeTPU:
     memory: int = 8_000_000
     table: EnergyTable = HOROWITZ_45NM
 
-    __post_init__ = _check
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        _check(self)
 
     def run(self, workload: Workload, number: str = "int8") -> Report:
         """Run a layer or network of int8 numbers."""
