@@ -7,7 +7,18 @@ from hwsim.energy import EIE_TABLE_I, EYERISS_RELATIVE, HOROWITZ_45NM, Energy, E
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
 from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
 from hwsim.loopnest import Level, LoopNest, Spatial
-from hwsim.machines import EIE, Eyeriss, SystolicArray
+from hwsim.machines import (
+    EIE,
+    FPGA,
+    FPGA_PARTS,
+    DaDianNao,
+    EdgeTPU,
+    Eyeriss,
+    SystolicArray,
+    TPUv1,
+    TPUv2,
+    TPUv3,
+)
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
 from hwsim.report import Report
@@ -21,11 +32,15 @@ __all__ = [
     "EIE",
     "EIE_TABLE_I",
     "EYERISS_RELATIVE",
+    "FPGA",
+    "FPGA_PARTS",
     "HOROWITZ_45NM",
     "PLATFORMS",
     "Binary",
     "Comparison",
     "Conv2d",
+    "DaDianNao",
+    "EdgeTPU",
     "Energy",
     "EnergyTable",
     "Eyeriss",
@@ -45,6 +60,9 @@ __all__ = [
     "Spatial",
     "SweepError",
     "SystolicArray",
+    "TPUv1",
+    "TPUv2",
+    "TPUv3",
     "Ternary",
     "Torus",
     "Tree",

@@ -255,6 +255,51 @@ def bert_base(sequence: int = 128, batch: int = 1) -> Network:
     return Network("BERT-base", layers)
 
 
+def tpu_v1_application(name: str) -> Network:
+    """A stand-in for one of the six applications of the TPU paper, at the paper's batch.
+
+    Jouppi et al., ISCA 2017, arXiv 1704.04760. Their shapes are not published. These follow from Table 1 (layers by kind, weights,
+    batch, MACs for each byte of weights) and from what else the text says of a shape. Nothing is fitted to what was measured.
+
+    - "MLP0": 5 fully connected layers, 20M weights, batch 200: each 2000 x 2000.
+    - "MLP1": 4 fully connected layers, 5M weights, batch 168: each 1118 x 1118.
+    - "LSTM0": 24 fully connected layers, 52M weights, batch 64: each 1472 x 1472. Its 34 vector layers have no MACs.
+    - "LSTM1": 37 fully connected layers, 34M weights, batch 96. Section 7 speaks of "the 600 x 600 matrix used in LSTM1": here
+      94 of them, since it does not say how they form 37 layers.
+    - "CNN0": 16 convolutions, 8M weights, batch 8, 2888 MACs a byte: each weight is used at 2888 / 8 = 361 pixels, a board of
+      19 x 19. 3 x 3 kernels then have 236 channels.
+    - "CNN1": 72 convolutions and 4 fully connected layers, 100M weights, batch 32, 1750 MACs a byte. How the weights divide between
+      the kinds depends on the size of the images, which is not given. Assumed: 19 x 19 pixels and 3 x 3 kernels as in CNN0,
+      and equal layers of a kind. Then 15M weights are in convolutions of 152 channels, 85M in layers of 4613 x 4613.
+
+    Raises
+    ------
+    ValueError
+        When there is no application of that name.
+    """
+    fully_connected = {  # batch, layers, width
+        "MLP0": (200, 5, 2000),
+        "MLP1": (168, 4, 1118),
+        "LSTM0": (64, 24, 1472),
+        "LSTM1": (96, 94, 600),
+        "CNN1": (32, 4, 4613),
+    }
+    convolutions = {"CNN0": (8, 16, 236), "CNN1": (32, 72, 152)}  # batch, layers, channels
+    if name not in fully_connected | convolutions:
+        raise ValueError(f"no application {name!r}, only {', '.join(sorted(fully_connected | convolutions))}")
+    layers: list[MatMul | Conv2d] = []
+    if name in convolutions:
+        batch, count, channels = convolutions[name]
+        layers += [
+            Conv2d(f"conv{i}", channels, channels, 19, 19, 3, padding=1, batch=batch)
+            for i in range(1, count + 1)
+        ]
+    if name in fully_connected:
+        batch, count, width = fully_connected[name]
+        layers += [MatMul(f"fc{i}", batch, width, width) for i in range(1, count + 1)]
+    return Network(name, tuple(layers))
+
+
 def _fully_connected(sizes: Sequence[int], batch: int, first: int = 1) -> list[MatMul]:
     layers = enumerate(pairwise(sizes), start=first)
     return [MatMul(f"fc{i}", batch, k, n, bias=True) for i, (k, n) in layers]

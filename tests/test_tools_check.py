@@ -47,7 +47,11 @@ def test_a_good_course_passes_every_stage(tree, capsys):
     [
         ("ruff check", "effdl/one.py", '"""One."""\n\nimport os\n'),
         ("ruff format", "effdl/one.py", '"""One."""\n\nx = [1,2]\n'),
-        ("type hints", "hwsim/one.py", '"""One."""\n\n\ndef one() -> str:\n    """Give one."""\n    return 1\n'),
+        (
+            "type hints",
+            "hwsim/one.py",
+            '"""One."""\n\n\ndef one() -> str:\n    """Give one."""\n    return 1\n',
+        ),
         ("spelling", "effdl/one.py", f'"""{WRONG}."""\n'),
         ("spelling", "README.md", f"The {WRONG}.\n"),
         ("notebook form", "solutions/a/a.ipynb", "not a notebook"),
