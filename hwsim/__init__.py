@@ -5,7 +5,7 @@ from hwsim.energy import EIE_TABLE_I, EYERISS_RELATIVE, HOROWITZ_45NM, Energy, E
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
 from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
 from hwsim.loopnest import Level, LoopNest, Spatial
-from hwsim.machines import EIE, DaDianNao, SparseMatrix, SystolicArray
+from hwsim.machines import EIE, FPGA, FPGA_PARTS, DaDianNao, SparseMatrix, SystolicArray
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
 from hwsim.report import Report
@@ -18,6 +18,8 @@ __all__ = [
     "EIE",
     "EIE_TABLE_I",
     "EYERISS_RELATIVE",
+    "FPGA",
+    "FPGA_PARTS",
     "HOROWITZ_45NM",
     "PLATFORMS",
     "Binary",

@@ -2,6 +2,7 @@
 
 from hwsim.machines.dadiannao import DaDianNao
 from hwsim.machines.eie import EIE, SparseMatrix
+from hwsim.machines.fpga import FPGA, FPGA_PARTS
 from hwsim.machines.systolic import SystolicArray, Trace
 
-__all__ = ["EIE", "DaDianNao", "SparseMatrix", "SystolicArray", "Trace"]
+__all__ = ["EIE", "FPGA", "FPGA_PARTS", "DaDianNao", "SparseMatrix", "SystolicArray", "Trace"]
