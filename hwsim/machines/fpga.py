@@ -80,27 +80,26 @@ class FPGA:
 
     In a cycle it multiplies `rows` x `ins` activations by `ins` x `outs` weights: `ins` is the largest power of two up to
     sqrt(MACs / rows), `outs` what DSPs, LUTs and the width of all BRAMs then allow. A layer takes as long as its tiles or
-    its bytes from the board's memory, whichever is longer. Half of the BRAM holds weights, half activations. If all
-    weights of a workload fit, they are loaded before; else each layer reads its own. If neither operand of a layer fits,
-    one is read once and the other for each block of it. Inputs and outputs of every layer cross.
+    its bytes from the board's memory, whichever is longer. Half of the BRAM holds weights, half activations. Weights are
+    loaded before if all of a workload's fit, else with each layer. If neither operand of a layer fits, one is read once
+    and the other for each block of it. Inputs and outputs of every layer cross.
 
     Parameters
     ----------
     part : Part, such as those in `FPGA_PARTS`
     bits, weight_bits : int, 1 to 16, of activations and of weights (the same if None); 1 bit is -1 or 1
-    rows : int, pixels or samples that share a weight. With 2, a DSP takes four 4-bit products; with 1, a layer of one row
-        keeps the whole array busy.
-    lut_share : float, share of the LUTs that multiply. 0.7 is an assumption.
+    rows : int, pixels or samples that share a weight: 2 packs four 4-bit products into a DSP, 1 is best for single rows
+    lut_share : float, share of the LUTs that multiply; 0.7 is an assumption
     clock : float or None, cycles a second; None is the part's
-    table : EnergyTable; a MAC is charged as int8 (int16) times bits * weight_bits / 64 (256), derived as a multiplier
-        grows. The wiring of an FPGA costs energy that such a table, of an ASIC, does not have.
+    table : EnergyTable, of an ASIC: what the wiring of an FPGA costs besides is left out. A MAC is charged as int8 (int16)
+        times bits * weight_bits / 64 (256), derived: so a multiplier grows.
 
     Left out: filling the pipeline, accumulators, place and route, banks of BRAM, static power.
 
     Raises
     ------
     ValueError
-        When a parameter is out of range, or there is no room for one MAC in each row.
+        When a parameter is out of range, or the part has no room for so many rows.
 
     Examples
     --------
@@ -109,8 +108,8 @@ class FPGA:
     >>> FPGA(FPGA_PARTS["XCKU060"], bits=8, rows=1).run(MatMul("fc7", 1, 4096, 4096)).counts
     {'compute cycles': 2560, 'memory cycles': 131136}
 
-    Held against: int8 in a DSP48E2: 1.75 MACs, the gain that WP486 prints. Three designs of Xilinx/BNN-PYNQ: cycles of
-    their tiles equal; LUTs of the multipliers here against those of the whole designs +37% (fully connected, 1 bit:
+    Held against: int8 in a DSP48E2: 1.75 MACs, the gain that WP486 prints. Xilinx/BNN-PYNQ: cycles of four
+    layers' tiles equal; LUTs of the multipliers here against those of three whole designs +37% (fully connected, 1 bit:
     Vivado probably merges XNOR and adders), -42% and -79% (convolutions, 1 and 2 bits: most logic is elsewhere). FINN on
     the ZC706, images a second at 1 bit: SFC (MNIST) -32%, CNV (CIFAR-10) +37%. FINN gives each layer an array of its own,
     which fits its tiles but may wait for the slowest; its 200 MHz and SFC's layers are recalled, not verified. ESE's 282
@@ -168,19 +167,14 @@ class FPGA:
     def used(self) -> dict[str, int]:
         """DSPs, which are filled first, LUTs that multiply, and BRAMs that it takes to feed the array."""
         by_dsp = packing(self.part.port, self.bits, self._weight_bits, self.rows)[0]
-        dsp_macs = min(self.units, int(self.part.dsps * by_dsp))
-        luts = ceil((self.units - dsp_macs) * lut_cost(self.bits, self._weight_bits))
-        brams = ceil(self._operand_bits / BRAM_WIDTH)
-        return {"DSP": ceil(dsp_macs / by_dsp), "LUT": luts, "BRAM": brams}
+        macs = min(self.units, int(self.part.dsps * by_dsp))
+        luts = ceil((self.units - macs) * lut_cost(self.bits, self._weight_bits))
+        return {"DSP": ceil(macs / by_dsp), "LUT": luts, "BRAM": ceil(self._operand_bits / BRAM_WIDTH)}
 
     @property
     def _operand_bits(self) -> int:
         rows, outs, ins = self.array
         return ins * (outs * self._weight_bits + rows * self.bits)
-
-    @property
-    def _half(self) -> float:
-        return self.part.brams * BRAM_BITS / 16  # bytes
 
     def run(self, workload: MatMul | Conv2d | Network) -> Report:
         """Run a layer or a network; ValueError when the workload is something else.
@@ -188,8 +182,8 @@ class FPGA:
         `traffic` in bytes: "DRAM" is the board's memory, "buffer" BRAM. `counts`: cycles of the tiles and of the memory.
         """
         layers = layers_of(workload)
-        size = sum(layer.weights for layer in layers) * self._weight_bits / 8
-        resident = size <= self._half
+        bits = sum(layer.weights for layer in layers) * self._weight_bits
+        resident = bits <= self.part.brams * BRAM_BITS / 2
         return Report.total(workload.name, [self._layer(layer, resident) for layer in layers])
 
     def _layer(self, layer: MatMul | Conv2d, resident: bool) -> Report:
@@ -213,12 +207,12 @@ class FPGA:
 
     def _dram(self, layer: MatMul | Conv2d, resident: bool) -> float:
         """Bytes to and from the board's memory."""
-        product = layer.as_matmul()
+        product, half = layer.as_matmul(), self.part.brams * BRAM_BITS / 16
         repeats = product.groups * product.steps
         matrix = product.k * product.n  # of one group, and for activations also of one step
         inputs = (layer.input_elements / repeats - (0 if product.trained else matrix)) * self.bits / 8
         size = matrix * (self._weight_bits if product.trained else self.bits) / 8
-        blocks, others = ceil(size / self._half), ceil(inputs / self._half)
+        blocks, others = ceil(size / half), ceil(inputs / half)
         read = size + inputs
         if product.trained and blocks == 1:  # stays for all steps
             read = inputs + (0 if resident else size / product.steps)
