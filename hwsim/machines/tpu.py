@@ -8,6 +8,7 @@ TPU v1 has DRAM for that, TPU v2 and v3 HBM with over 20 times the bandwidth, an
 
 from dataclasses import dataclass
 from math import ceil
+from typing import ClassVar
 
 from hwsim.energy import HOROWITZ_45NM, EnergyTable
 from hwsim.machines.systolic import SystolicArray
@@ -117,7 +118,7 @@ class TPUv1:
         }
         cycles = tiles * stream + stalls + shifts + wave
         energy = self.table.charge(passes * layer.macs, "int8", traffic)
-        return Report(layer.name, "TPUv1", layer.macs, cycles, self.clock, units, energy, traffic, counts)
+        return Report(layer.name, "TPU v1", layer.macs, cycles, self.clock, units, energy, traffic, counts)
 
     def _check_fits(self, layer: Layer, bits: int) -> None:
         held = (layer.input_elements + layer.output_elements) * bits // 8 // layer.as_matmul().steps
@@ -153,6 +154,7 @@ class TPUv2:
     Held against: 45.9 TFLOPS from its counts, where Google says 45 (recalled, not verified).
     """
 
+    name: ClassVar[str] = "TPU v2"
     clock: float = 700e6
     bandwidth: float = 700e9
     size: int = 128
@@ -183,6 +185,7 @@ class TPUv3(TPUv2):
     Held against: 123.2 TFLOPS from its counts, where the documentation says 123.
     """
 
+    name: ClassVar[str] = "TPU v3"
     clock: float = 940e6
     bandwidth: float = 900e9
     arrays: int = 4
@@ -220,6 +223,7 @@ class EdgeTPU:
     are depthwise layers, where a tile holds one channel: the chip must do these better than a plain systolic array.
     """
 
+    name: ClassVar[str] = "Edge TPU"
     clock: float = 480e6
     bandwidth: float = 500e6
     size: int = 64
@@ -258,8 +262,8 @@ def _overlapped(machine: TPUv2 | EdgeTPU, layer: Layer, number: str, bits: int, 
     traffic["DRAM"] += moved
     energy = machine.table.charge(layer.macs, number, traffic)
     counts = {"compute cycles": compute, "memory cycles": memory, "weight tiles": tiles}
-    cycles, units, name = max(compute, memory), arrays * array.units, type(machine).__name__
-    return Report(layer.name, name, layer.macs, cycles, machine.clock, units, energy, traffic, counts)
+    cycles, units = max(compute, memory), arrays * array.units
+    return Report(layer.name, machine.name, layer.macs, cycles, machine.clock, units, energy, traffic, counts)
 
 
 def _on_chip(
