@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 export JUPYTER_PLATFORM_DIRS = 1
 
-.PHONY: help start test check format book labs grade grade-report bench clean environment test-environment
+.PHONY: help start test check format book labs grade grade-report validate bench clean environment test-environment
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -34,6 +34,9 @@ grade: environment  ## grade a folder of submissions: make grade SUBMISSIONS=fol
 
 grade-report: environment  ## grade known wrong and right answers: how good are the labs' checks?
 	$(BIN)/python -m grading report $(ARGS)
+
+validate: environment  ## the simulator beside published chips and other simulators
+	$(BIN)/python -m tools.validate
 
 bench: environment  ## full-size measurements, beside other libraries in the same run
 	$(BIN)/python -m bench.eie
