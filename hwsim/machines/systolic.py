@@ -150,7 +150,7 @@ class SystolicArray:
 
         Parameters
         ----------
-        layer : MatMul, or Conv2d (as the matrix product `_product(layer)`)
+        layer : MatMul, or Conv2d (as the matrix product `layer.as_matmul()`)
         """
         down, across = self.folds(layer)
         return _repeats(layer) * down * across * self.fold_cycles(layer)
