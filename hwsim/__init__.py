@@ -5,7 +5,7 @@ from hwsim.energy import EIE_TABLE_I, EYERISS_RELATIVE, HOROWITZ_45NM, Energy, E
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
 from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
 from hwsim.loopnest import Level, LoopNest, Spatial
-from hwsim.machines import EIE, SparseMatrix, SystolicArray
+from hwsim.machines import EIE, SparseMatrix, SystolicArray, TensorCoreGPU, mma
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
 from hwsim.report import Report
@@ -40,6 +40,7 @@ __all__ = [
     "Spatial",
     "SweepError",
     "SystolicArray",
+    "TensorCoreGPU",
     "Ternary",
     "Torus",
     "Tree",
@@ -47,6 +48,7 @@ __all__ = [
     "formats",
     "interconnect",
     "layer_energy",
+    "mma",
     "networks",
     "pareto",
     "roofline",
