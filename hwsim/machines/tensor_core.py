@@ -10,8 +10,9 @@ A large product is cut three times, and each cut reuses what the one below would
 How it adds is not IEEE arithmetic; NVIDIA does not document it, experiments found it out. The four products of a step are
 exact. They and c are aligned to the largest exponent of the five, a product's being the sum of its factors' (it is not
 normalized before). Bits below the 24 of that number are cut off, the five added exactly, the sum cut, not rounded, to
-fp32. So sums lose small terms, and errors lean to zero. Sources: Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ CS 7:e330, 2021, with its
-test suite; Khattak, Mikaitis, "Accurate Models of NVIDIA Tensor Cores", arXiv 2512.07004, bit-accurate on a V100.
+fp32. So sums lose small terms, and errors lean to zero. Sources: Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of
+NVIDIA tensor cores", PeerJ CS 7:e330, 2021, and its test suite; Khattak, Mikaitis, "Accurate Models of NVIDIA Tensor
+Cores", arXiv 2512.07004, 2025, bit-accurate on a V100.
 """
 
 from dataclasses import dataclass
@@ -27,22 +28,16 @@ from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
 
 Rounding = Literal["truncate", "nearest"]
 SIDE = 4  # of a tensor core's matrices
-FRAGMENT = 16  # side of a warp's wmma fragments
 _NONE = -(10**6)  # exponent of a zero
 
 
 def mma(a: ArrayLike, b: ArrayLike, c: ArrayLike, rounding: Rounding = "truncate") -> np.ndarray:
-    """One step of a tensor core: a b + c.
+    """One step of a tensor core, a b + c on arrays (..., 4, 4): a and b are rounded to fp16 first, c to fp32.
 
-    Parameters
-    ----------
-    a, b, c : array (..., 4, 4); a and b are rounded to fp16 first, c to fp32. Others raise ValueError, and so do numbers
-        that are not finite then.
-    rounding : "truncate", as the hardware adds (see the module), or "nearest": each of the four additions rounded to the
-        nearest fp32, ties to even, as a chain of IEEE fused multiply-adds does
+    `rounding` is "truncate", as the hardware adds (see the module), or "nearest": each of the four additions rounded to
+    the nearest fp32, ties to even, as a chain of IEEE fused multiply-adds does. Raises ValueError for other shapes and
+    for numbers that are not finite when rounded.
 
-    Examples
-    --------
     >>> float(mma(np.full((4, 4), 2.0**-24), np.ones((4, 4)), np.ones((4, 4)))[0, 0])  # exact: 1 + 2**-22
     1.0
     """
@@ -114,7 +109,7 @@ class TensorCoreGPU:
         if not (self.clock > 0 and self.bandwidth > 0):
             raise ValueError("TensorCoreGPU: clock and bandwidth must be positive, a second")
         (rows, columns, depth), (down, across) = self.tile, self.warp
-        if rows % down or columns % across or down % FRAGMENT or across % FRAGMENT or depth % FRAGMENT:
+        if rows % down or columns % across or down % 16 or across % 16 or depth % 16:
             raise ValueError(
                 f"TensorCoreGPU: the tile {self.tile} must be a multiple of the warp's part {self.warp}, and both of 16"
             )
@@ -199,10 +194,10 @@ class TensorCoreGPU:
     def _dram(self, layer: MatMul | Conv2d, down: int, across: int) -> int:
         """Bytes from and to DRAM, for a product of down x across tiles."""
         product, slots = layer.as_matmul(), self.sms * self.blocks
+        copies = product.groups * product.steps
         wide = min(across, isqrt(slots))  # tiles of a wave, side by side
         high = min(down, slots // wide)
         wide = min(across, slots // high)
-        copies = product.groups * product.steps
         right = 2 * product.groups * product.k * product.n
         left = 2 * layer.input_elements - (0 if product.trained else product.steps * right)
         reads_left = 1 if left <= copies * self.l2 else ceil(across / wide)
