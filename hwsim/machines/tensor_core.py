@@ -94,7 +94,7 @@ class TensorCoreGPU:
     sms: int = 80  # this and the next two: NVIDIA Tesla V100 whitepaper, 2017
     cores: int = 8
     clock: float = 1.53e9  # boost clock; recalled, not verified, but it gives the whitepaper's 125 TFLOPS
-    bandwidth: float = 900e9  # theoretical; 790 GB/s measured by Warburton, paranumal.com, 2018
+    bandwidth: float = 900e9  # theoretical; 790 GB/s measured: paranumal.com, "Rough-n-Ready Roofline", 2018
     shared: int = 96 * 1024  # this and the next: CUDA Volta Tuning Guide, recalled, not verified
     registers: int = 65536
     l2: int = 6 * 2**20  # NVIDIA Tesla V100 whitepaper, recalled, not verified
