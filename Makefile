@@ -16,7 +16,7 @@ start: environment  ## set up, then open JupyterLab on the welcome page (ARGS="-
 test: test-environment  ## everything: check, pytest, every notebook (ARGS="--only pytest")
 	$(BIN)/python -m tools.test $(ARGS)
 
-check: test-environment  ## lint, notebook form, spine of the chapters, twin cells, spelling
+check: test-environment  ## lint, type hints, notebook form, spine of the chapters, twin cells, spelling
 	$(BIN)/python -m tools.check
 
 format: test-environment  ## let ruff format the Python files and the notebooks
@@ -42,7 +42,7 @@ bench: environment  ## full-size measurements, beside other libraries and simula
 	$(BIN)/python -m bench.systolic
 
 clean:           ## remove what was built; the environment and the notebooks stay
-	rm -rf _build .jupyter_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf _build .jupyter_cache .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
 	find . -name __pycache__ -prune -not -path './.venv*/*' -exec rm -rf {} +
 
 environment:

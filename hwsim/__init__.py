@@ -1,15 +1,31 @@
 """A hardware simulator: a workload says what must be computed, a machine runs it, a report says what it cost."""
 
 from hwsim import energy, formats, interconnect, networks, roofline
+from hwsim.compare import Comparison, compare
+from hwsim.dataflows import dataflow_energy
 from hwsim.energy import EIE_TABLE_I, EYERISS_RELATIVE, HOROWITZ_45NM, Energy, EnergyTable, layer_energy
 from hwsim.formats import Binary, FixedPoint, Float, Log2, Ternary
 from hwsim.interconnect import Link, ParameterServer, Ring, Torus, Tree, scaling
 from hwsim.loopnest import Level, LoopNest, Spatial
-from hwsim.machines import EIE, SparseMatrix, SystolicArray, TensorCoreGPU, mma
+from hwsim.machines import (
+    EIE,
+    FPGA,
+    FPGA_PARTS,
+    DaDianNao,
+    EdgeTPU,
+    Eyeriss,
+    SystolicArray,
+    TensorCoreGPU,
+    TPUv1,
+    TPUv2,
+    TPUv3,
+    mma,
+)
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
+from hwsim.sparse_matrix import SparseMatrix
 from hwsim.sweep import SweepError, sweep
 from hwsim.trace import trace
 from hwsim.workload import Conv2d, MatMul, Network
@@ -18,12 +34,18 @@ __all__ = [
     "EIE",
     "EIE_TABLE_I",
     "EYERISS_RELATIVE",
+    "FPGA",
+    "FPGA_PARTS",
     "HOROWITZ_45NM",
     "PLATFORMS",
     "Binary",
+    "Comparison",
     "Conv2d",
+    "DaDianNao",
+    "EdgeTPU",
     "Energy",
     "EnergyTable",
+    "Eyeriss",
     "FixedPoint",
     "Float",
     "Level",
@@ -40,10 +62,15 @@ __all__ = [
     "Spatial",
     "SweepError",
     "SystolicArray",
+    "TPUv1",
+    "TPUv2",
+    "TPUv3",
     "TensorCoreGPU",
     "Ternary",
     "Torus",
     "Tree",
+    "compare",
+    "dataflow_energy",
     "energy",
     "formats",
     "interconnect",

@@ -40,7 +40,7 @@ class Format(ABC):
         """All finite values in ascending order, zero once: float64 array, for formats of up to 16 bits."""
 
     @abstractmethod
-    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+    def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         """Round the float64 array `x`, which holds NaN only where the format can."""
 
     def quantize(
@@ -78,7 +78,9 @@ class Format(ABC):
         if not self.has_nan and np.isnan(exact).any():
             raise ValueError(f"{self} has no code for NaN: replace the NaN before quantizing")
         kept = np.float32 if self._fits_float32 else np.float64
-        return self._round(exact, rounding, rng).astype(np.result_type(x.dtype, kept))[()]
+        return self._round(exact, rng if rounding == "stochastic" else None).astype(
+            np.result_type(x.dtype, kept)
+        )[()]
 
     @property
     def _fits_float32(self) -> bool:
@@ -147,9 +149,9 @@ class FixedPoint(Format):
         lowest, largest = self._integers
         return np.arange(lowest, largest + 1) * self.step
 
-    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+    def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         # Clipped first, so that a step that overflows float64 is never computed.
-        return _to_integer(np.clip(x, *self.range) / self.step, rounding, rng) * self.step
+        return _to_integer(np.clip(x, *self.range) / self.step, rng) * self.step
 
 
 @dataclass(frozen=True)
@@ -234,14 +236,14 @@ class Float(Format):
         positive = positive[positive <= self.largest]
         return np.concatenate([-positive[:0:-1], positive])
 
-    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+    def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         finite = np.isfinite(x)
         number = np.where(finite, x, 0)
         # frexp gives a fraction from 1/2 to 1, so the leading bit of x stands for 2**(power - 1).
         power = np.maximum(np.frexp(number)[1] - 1, 1 - self.bias)
         last = power - self.mantissa  # the last bit that is kept stands for 2**last
         with np.errstate(over="ignore"):  # the last float64s round up to infinity, which is beyond any format
-            rounded = np.ldexp(_to_integer(np.ldexp(number, -last), rounding, rng), last)
+            rounded = np.ldexp(_to_integer(np.ldexp(number, -last), rng), last)
         beyond = self.largest if self.saturate else np.inf if self.infinities else np.nan
         over = np.isinf(x) | (np.abs(rounded) > self.largest)
         rounded = np.where(over, beyond, np.abs(rounded))
@@ -309,7 +311,7 @@ class Log2(Format):
         negative = -positive[::-1] if self.signed else positive[:0]
         return np.concatenate([negative, [0.0], positive])
 
-    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+    def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         x = np.clip(x, *self.range)
         size = np.abs(x)
         below = np.ldexp(1.0, np.frexp(size)[1] - 1)
@@ -318,7 +320,7 @@ class Log2(Format):
             below, self.smallest
         )  # the next power is twice as large; after zero comes the smallest
         share = (size - below) / gap
-        up = share >= 0.5 if rounding == "nearest" else rng.random(x.shape) < share
+        up = share >= 0.5 if rng is None else rng.random(x.shape) < share
         return np.copysign(below + up * gap, x)
 
 
@@ -367,9 +369,9 @@ class Binary(_Scaled):
         """Both values in ascending order."""
         return np.array(self.range)
 
-    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
+    def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         share = (np.clip(x / self.scale, -1, 1) + 1) / 2
-        up = share >= 0.5 if rounding == "nearest" else rng.random(x.shape) < share
+        up = share >= 0.5 if rng is None else rng.random(x.shape) < share
         return np.where(up, self.largest, -self.largest)
 
 
@@ -392,13 +394,13 @@ class Ternary(_Scaled):
         """The three values in ascending order."""
         return np.array([-self.largest, 0.0, self.largest])
 
-    def _round(self, x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
-        return _to_integer(np.clip(x / self.scale, -1, 1), rounding, rng) * self.scale
+    def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        return _to_integer(np.clip(x / self.scale, -1, 1), rng) * self.scale
 
 
-def _to_integer(x: np.ndarray, rounding: Rounding, rng: np.random.Generator | None) -> np.ndarray:
-    """Round to integers: to the nearest, ties to even, or at random with the right mean."""
-    if rounding == "nearest":
+def _to_integer(x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    """Round to integers: to the nearest, ties to even, or with a generator at random with the right mean."""
+    if rng is None:
         return np.rint(x)
     below = np.floor(x)
     return below + (rng.random(x.shape) < x - below)

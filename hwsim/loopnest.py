@@ -18,7 +18,7 @@ The counting rules are Timeloop's (Parashar et al., "Timeloop: A Systematic Appr
 ISPASS 2019, Section VI).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
@@ -45,7 +45,7 @@ TOUCHES = {
 }  # the dims that change which element is used
 SLIDES = "PQRS"  # the dims that move the window over the input, so that one tile overlaps the next
 
-Loops = Iterable[tuple[str, int]]
+Loops = Sequence[tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class LoopNest:
             When the loops do not cover the layer exactly, naming each dim that is off, or the layer has groups or steps.
         """
         self._check_cover(layer)
-        counts = {}
+        counts: dict[tuple[str, str], Accesses] = {}
         for tensor in TENSORS:
             counts |= self._count_tensor(layer, tensor)
         return {
@@ -346,10 +346,11 @@ def _extents(loops: Iterable[_Loop]) -> dict[str, int]:
 def _pixels(layer: Conv2d | MatMul, extents: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """The input rows and columns under a tile, counted from its first."""
     stride = pair(layer.stride) if isinstance(layer, Conv2d) else (1, 1)
-    return tuple(
+    rows, columns = (
         np.unique(np.add.outer(step * np.arange(extents[out]), np.arange(extents[kernel])))
         for step, out, kernel in zip(stride, "PQ", "RS", strict=True)
     )
+    return rows, columns
 
 
 def _elements(layer: Conv2d | MatMul, tensor: str, loops: Iterable[_Loop]) -> int:

@@ -1,7 +1,9 @@
 """Memory that training needs."""
 
+from hwsim.workload import Network
 
-def training_memory(network, states=2, bits=32):
+
+def training_memory(network: Network, states: int = 2, bits: float = 32) -> dict[str, float]:
     """Bytes that one training step holds at the same time.
 
     Parameters

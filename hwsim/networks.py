@@ -5,12 +5,13 @@ Batch normalization has two trained numbers for each channel, so a published cou
 by twice the sum of `out_channels` over the convolutions; in inference it folds into their weights and biases.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from hwsim.workload import Conv2d, MatMul, Network
 
 
-def lenet_300_100(batch=1):
+def lenet_300_100(batch: int = 1) -> Network:
     """LeNet-300-100: three fully connected layers for 28 x 28 images; 266,610 parameters.
 
     LeCun et al., 1998; Han et al., NeurIPS 2015, Table 2 counts 266K weights and 532K operations.
@@ -18,7 +19,7 @@ def lenet_300_100(batch=1):
     return Network("LeNet-300-100", _fully_connected([784, 300, 100, 10], batch))
 
 
-def lenet5(batch=1):
+def lenet5(batch: int = 1) -> Network:
     """LeNet-5 as the compression papers use it (Caffe): 20 and 50 filters, 500 and 10 neurons; 431,080 parameters.
 
     Han et al., NeurIPS 2015, Table 3 counts 431K weights and 4,586K operations. The network of 1998 is smaller: `lenet5_1998`.
@@ -34,7 +35,7 @@ def lenet5(batch=1):
     )
 
 
-def lenet5_1998(batch=1):
+def lenet5_1998(batch: int = 1) -> Network:
     """LeNet-5 of 1998 for 32 x 32 images: its convolutions and matrix products.
 
     C3 joins each of its 16 maps to 3, 4 or 6 of the 6 maps below; the three groups stand here as layers of their own.
@@ -58,7 +59,7 @@ def lenet5_1998(batch=1):
     )
 
 
-def alexnet(batch=1):
+def alexnet(batch: int = 1) -> Network:
     """AlexNet with its two groups, for 227 x 227 images; 60,965,224 parameters, 724 million MACs.
 
     Krizhevsky et al., 2012, as in Caffe; Han et al., NeurIPS 2015, Table 4 counts 61M weights and 1.5B operations.
@@ -76,7 +77,7 @@ def alexnet(batch=1):
     )
 
 
-def vgg16(batch=1):
+def vgg16(batch: int = 1) -> Network:
     """VGG-16 for 224 x 224 images; 138,357,544 parameters, 15.47 billion MACs.
 
     Simonyan and Zisserman, ICLR 2015, configuration D; Han et al., NeurIPS 2015, Table 5 counts 138M weights and
@@ -95,7 +96,7 @@ def vgg16(batch=1):
     return Network("VGG-16", [*layers, *_fully_connected([25088, 4096, 4096, 1000], batch, first=6)])
 
 
-def lstm(inputs=600, hidden=600, steps=1, batch=1):
+def lstm(inputs: int = 600, hidden: int = 600, steps: int = 1, batch: int = 1) -> Network:
     """An LSTM layer over `steps` time steps: at each, one product with the input and one with the state before.
 
     The four gates stand side by side, so both products are 4 x `hidden` wide. The default is the LSTM of NeuralTalk
@@ -254,6 +255,51 @@ def bert_base(sequence: int = 128, batch: int = 1) -> Network:
     return Network("BERT-base", layers)
 
 
-def _fully_connected(sizes, batch, first=1):
+def tpu_v1_application(name: str) -> Network:
+    """A stand-in for one of the six applications of the TPU paper, at the paper's batch.
+
+    Jouppi et al., ISCA 2017, arXiv 1704.04760. Their shapes are not published. These follow from Table 1 (layers by kind, weights,
+    batch, MACs for each byte of weights) and from what else the text says of a shape. Nothing is fitted to what was measured.
+
+    - "MLP0": 5 fully connected layers, 20M weights, batch 200: each 2000 x 2000.
+    - "MLP1": 4 fully connected layers, 5M weights, batch 168: each 1118 x 1118.
+    - "LSTM0": 24 fully connected layers, 52M weights, batch 64: each 1472 x 1472. Its 34 vector layers have no MACs.
+    - "LSTM1": 37 fully connected layers, 34M weights, batch 96. Section 7 speaks of "the 600 x 600 matrix used in LSTM1": here
+      94 of them, since it does not say how they form 37 layers.
+    - "CNN0": 16 convolutions, 8M weights, batch 8, 2888 MACs a byte: each weight is used at 2888 / 8 = 361 pixels, a board of
+      19 x 19. 3 x 3 kernels then have 236 channels.
+    - "CNN1": 72 convolutions and 4 fully connected layers, 100M weights, batch 32, 1750 MACs a byte. How the weights divide between
+      the kinds depends on the size of the images, which is not given. Assumed: 19 x 19 pixels and 3 x 3 kernels as in CNN0,
+      and equal layers of a kind. Then 15M weights are in convolutions of 152 channels, 85M in layers of 4613 x 4613.
+
+    Raises
+    ------
+    ValueError
+        When there is no application of that name.
+    """
+    fully_connected = {  # batch, layers, width
+        "MLP0": (200, 5, 2000),
+        "MLP1": (168, 4, 1118),
+        "LSTM0": (64, 24, 1472),
+        "LSTM1": (96, 94, 600),
+        "CNN1": (32, 4, 4613),
+    }
+    convolutions = {"CNN0": (8, 16, 236), "CNN1": (32, 72, 152)}  # batch, layers, channels
+    if name not in fully_connected | convolutions:
+        raise ValueError(f"no application {name!r}, only {', '.join(sorted(fully_connected | convolutions))}")
+    layers: list[MatMul | Conv2d] = []
+    if name in convolutions:
+        batch, count, channels = convolutions[name]
+        layers += [
+            Conv2d(f"conv{i}", channels, channels, 19, 19, 3, padding=1, batch=batch)
+            for i in range(1, count + 1)
+        ]
+    if name in fully_connected:
+        batch, count, width = fully_connected[name]
+        layers += [MatMul(f"fc{i}", batch, width, width) for i in range(1, count + 1)]
+    return Network(name, tuple(layers))
+
+
+def _fully_connected(sizes: Sequence[int], batch: int, first: int = 1) -> list[MatMul]:
     layers = enumerate(pairwise(sizes), start=first)
     return [MatMul(f"fc{i}", batch, k, n, bias=True) for i, (k, n) in layers]

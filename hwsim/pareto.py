@@ -1,9 +1,10 @@
 """Which designs are worth a look: those that no other beats."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def pareto(cost, quality):
+def pareto(cost: ArrayLike, quality: ArrayLike) -> np.ndarray:
     """Find the designs for which no other is at least as cheap and at least as good, and one of the two strictly.
 
     Parameters

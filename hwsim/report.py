@@ -37,7 +37,7 @@ class Report:
     units: int
     energy: Mapping[str, float] = field(default_factory=dict)
     traffic: Mapping[str, float] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, float] = field(default_factory=dict)
     output: np.ndarray | None = field(default=None, repr=False, compare=False)
     layers: "tuple[Report, ...]" = field(default=(), repr=False)
 
@@ -122,5 +122,5 @@ class Report:
         return axes
 
 
-def _add(a: Mapping, b: Mapping) -> dict:
+def _add(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
     return {key: a.get(key, 0) + b.get(key, 0) for key in {**a, **b}}

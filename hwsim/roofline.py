@@ -5,9 +5,17 @@ that one MAC is two. Papers on accelerators often count MACs instead: TPU v1's "
 2706 operations, for each byte.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from hwsim.workload import Conv2d, MatMul, Network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class Platform:
     bits: int
     source: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Check that both numbers are positive."""
         if not (self.peak > 0 and self.bandwidth > 0):
             raise ValueError(
@@ -39,17 +47,17 @@ class Platform:
             )
 
     @property
-    def ridge(self):
+    def ridge(self) -> float:
         """Operations a byte above which the platform can reach its peak."""
         return ridge(self)
 
 
-def ridge(platform):
+def ridge(platform: Platform) -> float:
     """Operations a byte at which both roofs of the platform meet."""
     return platform.peak / platform.bandwidth
 
 
-def attainable(platform, intensity):
+def attainable(platform: Platform, intensity: ArrayLike) -> np.ndarray | np.float64:
     """Operations a second that the platform can reach at most.
 
     Parameters
@@ -65,15 +73,26 @@ def attainable(platform, intensity):
 
 
 _TPU_PAPER = "Jouppi et al., ISCA 2017, arXiv 1704.04760, Table 2"
+_VOLTA = "NVIDIA Tesla V100 whitepaper, 2017"
+_RECALLED = "recalled, not verified"
 
 PLATFORMS = {
     platform.name: platform
     for platform in [
         Platform("Haswell", "CPU", 1.3e12, 51e9, 32, f"Xeon E5-2699 v3, 18 cores; {_TPU_PAPER}"),
         Platform("K80", "GPU", 2.8e12, 160e9, 32, f"one of its two dies, no boost; {_TPU_PAPER}"),
-        Platform("V100", "GPU", 15.7e12, 900e9, 32, "fp32; NVIDIA Tesla V100 whitepaper, 2017, Table 1"),
         Platform(
-            "V100 tensor", "GPU", 125e12, 900e9, 16, "fp16 tensor cores; NVIDIA Tesla V100 whitepaper, 2017"
+            "V100", "GPU", 15.7e12, 900e9, 32, f"fp32; {_VOLTA}, Table 1; 900 GB/s: its section on HBM2"
+        ),
+        Platform("V100 tensor", "GPU", 125e12, 900e9, 16, f"fp16 tensor cores; {_VOLTA}, as V100"),
+        Platform(
+            "Jetson",
+            "GPU",
+            21e12,
+            51.2e9,
+            8,
+            "Jetson Xavier NX module: up to 21 TOPS (int8), 128-bit LPDDR4x at 1600 MHz, so 16 bytes twice a cycle; "
+            "NVIDIA data sheet DA-09366-001, 2020",
         ),
         Platform(
             "Alveo U280",
@@ -84,7 +103,42 @@ PLATFORMS = {
             "peak of 14 DPU engines at 300 MHz: AMD PG367 (2021), Performance; HBM2: AMD UG1393",
         ),
         Platform("TPU v1", "ASIC", 92e12, 34e9, 8, _TPU_PAPER),
+        Platform(
+            "TPU v2",
+            "ASIC",
+            45e12,
+            700e9,
+            16,
+            f"one chip, bfloat16; 700 GB/s: Cloud TPU documentation; 45 TFLOPS: {_RECALLED}",
+        ),
         Platform("TPU v3", "ASIC", 123e12, 900e9, 16, "one chip, bfloat16; Cloud TPU documentation"),
+        Platform(
+            "Edge TPU",
+            "ASIC",
+            4e12,
+            500e6,
+            8,
+            "4 TOPS (int8), PCIe Gen2 x1 (5 GT/s, 8 data bits in 10) for what does not fit into its 8 MB; Coral "
+            "Accelerator Module datasheet 1.4",
+        ),
+        Platform(
+            "Eyeriss",
+            "ASIC",
+            67.2e9,
+            480e6,
+            16,
+            "168 PEs at 200 MHz; Chen et al., IEEE JSSC 52(1), 2017 (prints 33.6 GMACS); 64 bits at 60 MHz to DRAM: "
+            f"{_RECALLED}",
+        ),
+        Platform(
+            "DaDianNao",
+            "ASIC",
+            5.58e12,
+            4.964e12,
+            16,
+            "one chip; 16 tiles at 606 MHz, each reading 256 16-bit weights a cycle from its eDRAM; Chen et al., MICRO "
+            f"2014; peak and tile: {_RECALLED}",
+        ),
         Platform(
             "EIE",
             "ASIC",
@@ -97,9 +151,26 @@ PLATFORMS = {
     ]
 }
 
+# Application: operations for each byte of weights (twice the paper's MACs) and measured operations a second.
+# Jouppi et al., ISCA 2017, arXiv 1704.04760, Tables 1 and 3. `networks.tpu_v1_application` has stand-ins for their layers.
+TPU_V1_APPLICATIONS = {
+    "MLP0": (400.0, 12.3e12),
+    "MLP1": (336.0, 9.7e12),
+    "LSTM0": (128.0, 3.7e12),
+    "LSTM1": (192.0, 2.8e12),
+    "CNN0": (5776.0, 86e12),
+    "CNN1": (3500.0, 14.1e12),
+}
 
-def plot(platforms=PLATFORMS, layers=(), bits=32, axes=None):
-    """Draw the roofs of `platforms`, and where each of `layers` meets them at most.
+
+def plot(
+    platforms: Mapping[str, Platform] = PLATFORMS,
+    layers: Iterable[MatMul | Conv2d | Network] = (),
+    bits: int = 32,
+    axes: "Axes | None" = None,
+    measured: Mapping[str, tuple[float, float]] | None = None,
+) -> "Axes":
+    """Draw the roofs of `platforms`, where each of `layers` meets them at most, and what was measured.
 
     Parameters
     ----------
@@ -107,6 +178,7 @@ def plot(platforms=PLATFORMS, layers=(), bits=32, axes=None):
     layers : iterable of layers (`MatMul`, `Conv2d`, `Network`)
     bits : int, bits of a number, for the layers' intensity
     axes : Matplotlib axes, or None for new ones
+    measured : dict of name -> (operations a byte, operations a second), as `TPU_V1_APPLICATIONS`, or None
 
     Returns
     -------
@@ -116,7 +188,9 @@ def plot(platforms=PLATFORMS, layers=(), bits=32, axes=None):
 
     axes = axes or plt.subplots()[1]
     points = [(layer.name, layer.intensity(bits)) for layer in layers]
-    x = np.geomspace(min([0.1, *(p for _, p in points)]), max([1e4, *(p for _, p in points)]), 200)
+    measured = measured or {}
+    intensities = [intensity for _, intensity in points] + [intensity for intensity, _ in measured.values()]
+    x = np.geomspace(min([0.1, *intensities]), max([1e4, *intensities]), 200)
     for platform in platforms.values():
         (line,) = axes.loglog(
             x, attainable(platform, x), marker="", label=f"{platform.name} ({platform.kind})"
@@ -128,6 +202,11 @@ def plot(platforms=PLATFORMS, layers=(), bits=32, axes=None):
         axes.plot([intensity] * len(reached), reached, "xk", markersize=4)
         top = axes.get_xaxis_transform()  # x in data, y in axes
         axes.text(intensity, 1.01, name, transform=top, rotation=40, fontsize=8, ha="left", va="bottom")
+    for i, (name, point) in enumerate(sorted(measured.items(), key=lambda item: item[1])):
+        axes.plot(*point, "*k", markersize=8)
+        # On alternate sides, since neighbors along a roof would cover each other's names.
+        place, side = ((-6, 4), "right") if i % 2 == 0 else ((6, -10), "left")
+        axes.annotate(name, point, place, textcoords="offset points", fontsize=8, ha=side)
     axes.set(xlabel="arithmetic intensity (operations a byte)", ylabel="attainable (operations a second)")
     axes.legend(loc="lower right", fontsize=8)
     return axes

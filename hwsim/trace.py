@@ -1,11 +1,21 @@
 """From a torch module to a workload."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from hwsim.workload import Conv2d, MatMul, Network
+from hwsim.workload import Conv2d, MatMul, Network, Size
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
-def trace(module, example_input, name=None, ignore=()):
+def trace(
+    module: "nn.Module",
+    example_input: "Tensor | tuple[Any, ...]",
+    name: str | None = None,
+    ignore: Iterable[str] = (),
+) -> Network:
     """Count a torch module's layers by running it once on an example.
 
     Linear, Conv2d, LSTM and GRU layers become `MatMul` and `Conv2d`; layers without parameters (ReLU, pooling, flatten)
@@ -30,8 +40,9 @@ def trace(module, example_input, name=None, ignore=()):
     """
     import torch
 
-    found, names = {}, dict(module.named_modules())
-    unknown = set(ignore) - set(names)
+    found: dict[str, list[MatMul | Conv2d]] = {}
+    names, ignore = dict(module.named_modules()), set(ignore)
+    unknown = ignore - set(names)
     if unknown:
         raise ValueError(f"ignore names {sorted(unknown)}, but the layers are {sorted(filter(None, names))}")
     counted = {
@@ -39,8 +50,8 @@ def trace(module, example_input, name=None, ignore=()):
     }
     hooks, training = [], {m: m.training for m in module.modules()}
 
-    def record(layer_name):
-        def hook(layer, inputs, output):
+    def record(layer_name: str) -> Callable[..., None]:
+        def hook(layer: "nn.Module", inputs: "tuple[Tensor, ...]", output: Any) -> None:
             for counted_layer in _layers(layer_name, layer, inputs[0]):
                 found.setdefault(counted_layer.name, []).append(counted_layer)
 
@@ -65,7 +76,7 @@ def trace(module, example_input, name=None, ignore=()):
     return Network(name or type(module).__name__, [_merge(calls) for calls in found.values()])
 
 
-def _layers(name, layer, x):
+def _layers(name: str, layer: "nn.Module", x: "Tensor") -> Sequence[MatMul | Conv2d]:
     """The layers that one call of a torch layer on `x` amounts to."""
     from torch import nn
 
@@ -78,14 +89,16 @@ def _layers(name, layer, x):
         ]
     if isinstance(layer, nn.Conv2d) and not isinstance(layer.padding, str) and set(layer.dilation) == {1}:
         batch = x.shape[0] if x.dim() == 4 else 1
-        sizes = (layer.kernel_size, layer.stride, layer.padding)
         return [
             Conv2d(
                 label,
                 layer.in_channels,
                 layer.out_channels,
-                *x.shape[-2:],
-                *(_plain(size) for size in sizes),
+                height=x.shape[-2],
+                width=x.shape[-1],
+                kernel=_plain(layer.kernel_size),
+                stride=_plain(layer.stride),
+                padding=_plain(layer.padding),
                 groups=layer.groups,
                 batch=batch,
                 bias=bias is not None,
@@ -100,14 +113,16 @@ def _layers(name, layer, x):
     )
 
 
-def _recurrent(label, layer, x):
+def _recurrent(label: str, layer: "nn.LSTM | nn.GRU", x: "Tensor") -> list[MatMul]:
     """For each layer and direction, the product with the input and the product with the state, once a time step."""
+    from torch import nn
+
     if x.dim() == 2:
         steps, batch = x.shape[0], 1
     else:
         batch, steps = x.shape[:2] if layer.batch_first else (x.shape[1], x.shape[0])
     directions = 2 if layer.bidirectional else 1
-    gates = layer.weight_hh_l0.shape[0]  # 4 x hidden for LSTM, 3 x hidden for GRU
+    gates = (3 if isinstance(layer, nn.GRU) else 4) * layer.hidden_size
     matmuls = []
     for i in range(layer.num_layers):
         inputs = layer.input_size if i == 0 else directions * layer.hidden_size
@@ -118,7 +133,7 @@ def _recurrent(label, layer, x):
     return matmuls
 
 
-def _merge(calls):
+def _merge(calls: Sequence[MatMul | Conv2d]) -> MatMul | Conv2d:
     """One layer for several calls with the same weights."""
     if len(calls) == 1:
         return calls[0]
@@ -132,6 +147,6 @@ def _merge(calls):
     return replace(layer, steps=layer.steps * len(calls))
 
 
-def _plain(size):
+def _plain(size: tuple[int, ...]) -> Size:
     """(3, 3) as 3: how a person would write it."""
-    return size[0] if size[0] == size[1] else tuple(size)
+    return size[0] if size[0] == size[1] else (size[0], size[1])

@@ -4,34 +4,56 @@ A MAC is one multiplication and the addition that takes its result; it counts as
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Protocol
 
 Size = int | tuple[int, int]  # one number for a square
+
+
+class _Counts(Protocol):
+    """What a layer must say of itself for `Layer` to count."""
+
+    @property
+    def macs(self) -> int: ...
+    @property
+    def weights(self) -> int: ...
+    @property
+    def biases(self) -> int: ...
+    @property
+    def params(self) -> int: ...
+    @property
+    def input_elements(self) -> int: ...
+    @property
+    def output_elements(self) -> int: ...
+    @property
+    def ops(self) -> int: ...
+    def bytes(self, bits: float = 32) -> float: ...
 
 
 class Layer:
     """The counts that follow from `macs`, `weights`, `biases`, `input_elements` and `output_elements`."""
 
     @property
-    def ops(self):
+    def ops(self: _Counts) -> int:
         """Operations: two for each MAC."""
         return 2 * self.macs
 
     @property
-    def params(self):
+    def params(self: _Counts) -> int:
         """Trained numbers: weights and biases."""
         return self.weights + self.biases
 
-    def weight_bytes(self, bits=32):
+    def weight_bytes(self: _Counts, bits: float = 32) -> float:
         """Bytes of all parameters at `bits` each."""
         return self.params * bits / 8
 
-    def bytes(self, bits=32):
+    def bytes(self: _Counts, bits: float = 32) -> float:
         """Bytes that must cross the memory interface at least: parameters and inputs read once, outputs written once."""
         return (self.params + self.input_elements + self.output_elements) * bits / 8
 
-    def intensity(self, bits=32):
+    def intensity(self: _Counts, bits: float = 32) -> float:
         """Arithmetic intensity: operations for each byte of `bytes(bits)`."""
         return self.ops / self.bytes(bits)
 
@@ -67,7 +89,7 @@ class MatMul(Layer):
     bias: bool = False
     trained: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Check the sizes."""
         check_sizes(self.name, m=self.m, k=self.k, n=self.n, groups=self.groups, steps=self.steps)
         if self.bias and not self.trained:
@@ -76,31 +98,31 @@ class MatMul(Layer):
             )
 
     @property
-    def macs(self):
+    def macs(self) -> int:
         """Multiply-accumulates."""
         return self.groups * self.steps * self.m * self.k * self.n
 
     @property
-    def weights(self):
+    def weights(self) -> int:
         """Elements of the weight matrices."""
         return self.groups * self.k * self.n if self.trained else 0
 
     @property
-    def biases(self):
+    def biases(self) -> int:
         """Elements of the bias."""
         return self.groups * self.n if self.bias else 0
 
     @property
-    def input_elements(self):
+    def input_elements(self) -> int:
         """Elements read as input: the m x k matrices, and the k x n ones where they are not trained."""
         return self.groups * self.steps * self.k * (self.m + (0 if self.trained else self.n))
 
     @property
-    def output_elements(self):
+    def output_elements(self) -> int:
         """Elements written as output."""
         return self.groups * self.steps * self.m * self.n
 
-    def as_matmul(self):
+    def as_matmul(self) -> "MatMul":
         """The layer itself, so that every layer can be asked."""
         return self
 
@@ -138,7 +160,7 @@ class Conv2d(Layer):
     batch: int = 1
     bias: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Check the sizes."""
         check_sizes(
             self.name,
@@ -164,45 +186,40 @@ class Conv2d(Layer):
             )
 
     @property
-    def output_size(self):
+    def output_size(self) -> tuple[int, int]:
         """Height and width of the output in pixels."""
-        return tuple(
-            (size + 2 * padding - kernel) // stride + 1
-            for size, kernel, stride, padding in zip(
-                (self.height, self.width),
-                pair(self.kernel),
-                pair(self.stride),
-                pair(self.padding),
-                strict=True,
-            )
+        kernel, stride, padding = pair(self.kernel), pair(self.stride), pair(self.padding)
+        return (
+            (self.height + 2 * padding[0] - kernel[0]) // stride[0] + 1,
+            (self.width + 2 * padding[1] - kernel[1]) // stride[1] + 1,
         )
 
     @property
-    def macs(self):
+    def macs(self) -> int:
         """Multiply-accumulates; the products with padded zeros are counted, as is usual."""
         return self.output_elements * self.in_channels // self.groups * prod(pair(self.kernel))
 
     @property
-    def weights(self):
+    def weights(self) -> int:
         """Elements of the filters."""
         return self.out_channels * self.in_channels // self.groups * prod(pair(self.kernel))
 
     @property
-    def biases(self):
+    def biases(self) -> int:
         """Elements of the bias."""
         return self.out_channels if self.bias else 0
 
     @property
-    def input_elements(self):
+    def input_elements(self) -> int:
         """Elements of the input, without padding."""
         return self.batch * self.in_channels * self.height * self.width
 
     @property
-    def output_elements(self):
+    def output_elements(self) -> int:
         """Elements of the output."""
         return self.batch * self.out_channels * prod(self.output_size)
 
-    def as_matmul(self):
+    def as_matmul(self) -> "MatMul":
         """The same work as a matrix product: one row for each output pixel, holding the patch under the kernel (im2col).
 
         MACs, parameters and outputs stay equal; the inputs grow, since neighboring patches overlap.
@@ -228,9 +245,9 @@ class Network(Layer):
     """
 
     name: str
-    layers: tuple
+    layers: Sequence[MatMul | Conv2d]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Keep the layers as a tuple and check their names."""
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
@@ -240,39 +257,39 @@ class Network(Layer):
             raise ValueError(f"{self.name}: two layers have the name {repeated[0]!r}; give each its own")
 
     @property
-    def macs(self):
+    def macs(self) -> int:
         """Multiply-accumulates."""
         return sum(layer.macs for layer in self.layers)
 
     @property
-    def weights(self):
+    def weights(self) -> int:
         """Elements of all weight matrices and filters."""
         return sum(layer.weights for layer in self.layers)
 
     @property
-    def biases(self):
+    def biases(self) -> int:
         """Elements of all biases."""
         return sum(layer.biases for layer in self.layers)
 
     @property
-    def input_elements(self):
+    def input_elements(self) -> int:
         """Elements that the layers read as input."""
         return sum(layer.input_elements for layer in self.layers)
 
     @property
-    def output_elements(self):
+    def output_elements(self) -> int:
         """Elements that the layers write: the activations that training keeps for the backward pass."""
         return sum(layer.output_elements for layer in self.layers)
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[MatMul | Conv2d]":
         """Iterate over the layers."""
         return iter(self.layers)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Count the layers."""
         return len(self.layers)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> "MatMul | Conv2d":
         """Find the layer of that name; KeyError lists the names there are."""
         for layer in self.layers:
             if layer.name == name:
@@ -281,7 +298,7 @@ class Network(Layer):
             f"{self.name} has no layer {name!r}, only {', '.join(layer.name for layer in self.layers)}"
         )
 
-    def table(self, bits=32):
+    def table(self, bits: float = 32) -> str:
         """Text with a line for each layer and a total: parameters, bytes, MACs, outputs and operations a byte."""
         lines = [f"{self.name:<16}{'params':>13}{'KiB':>12}{'MACs':>16}{'outputs':>12}{'op/byte':>9}"]
         for layer in (*self.layers, self):
@@ -298,9 +315,9 @@ def pair(size: Size) -> tuple[int, int]:
     return size if isinstance(size, tuple) else (size, size)
 
 
-def layers_of(workload: "MatMul | Conv2d | Network") -> "tuple[MatMul | Conv2d, ...]":
+def layers_of(workload: MatMul | Conv2d | Network) -> tuple[MatMul | Conv2d, ...]:
     """The layers of a workload, in order; ValueError when it is something else."""
-    layers = workload.layers if isinstance(workload, Network) else (workload,)
+    layers = tuple(workload.layers) if isinstance(workload, Network) else (workload,)
     for layer in layers:
         if not isinstance(layer, MatMul | Conv2d):
             raise ValueError(f"a machine runs a MatMul, Conv2d or Network, not a {type(layer).__name__}")

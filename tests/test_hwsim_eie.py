@@ -1,7 +1,6 @@
 """EIE: the encoding is exact, the product is right, the cycles are those of the authors' simulator."""
 
 import csv
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hwsim import EIE, MatMul, Network
+from hwsim import EIE, HOROWITZ_45NM, Conv2d, MatMul, Network
 from hwsim.machines import eie as eie_module
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -62,11 +61,11 @@ def test_equals_the_authors_simulator(row, recipe):
     assert report.cycles == pytest.approx(int(row["cpp_simulator_cycles"]), rel=0.0065)
     if report.cycles - int(row["cpp_simulator_cycles"]) <= 2:  # the C++ program ran to the end
         assert report.counts["pointer reads"] == int(row["pointer_reads"])
-        assert report.traffic["entry memory"] == 8 * int(row["weight_line_reads_64bit"])
+        assert report.counts["entry line reads"] == int(row["weight_line_reads_64bit"])
     np.testing.assert_allclose(report.output, weights @ activations, rtol=1e-5)
 
 
-def test_vgg6_runs_in_two_seconds_and_two_gigabytes():
+def test_vgg6_stays_below_a_gigabyte():
     tracemalloc.start()
     rng = np.random.default_rng(0)
     weights = np.zeros((4096, 25088), np.float32)
@@ -74,14 +73,49 @@ def test_vgg6_runs_in_two_seconds_and_two_gigabytes():
         row[rng.random(25088) < 0.04] = 1.5
     activations = (rng.random(25088) < 0.183).astype(np.float32)
     machine = EIE()
-    start = time.process_time()
     report = machine.run(machine.encode(weights), activations)
-    seconds = time.process_time() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert seconds < 2
-    assert peak < 2e9
+    assert peak < 1e9  # the dense matrix is 411 MB of it
     np.testing.assert_allclose(report.output, weights @ activations, rtol=1e-5)
+
+
+@pytest.mark.parametrize("row", read("eie_table3_benchmarks.csv"), ids=lambda row: row["layer"])
+def test_times_of_table_4(row):
+    machine = EIE(
+        weight_density=float(row["weight_pct"]) / 100, activation_density=float(row["act_pct"]) / 100
+    )
+    report = machine.run(MatMul(row["layer"], 1, int(row["n_in"]), int(row["n_out"])))
+    deviation = report.seconds * 1e6 / float(row["paper_actual_us"]) - 1
+    off = {"Alex-8": -0.18, "VGG-6": -0.28, "NT-LSTM": -0.11}
+    assert deviation == pytest.approx(off.get(row["layer"], 0), abs=0.01 if row["layer"] in off else 0.07)
+    assert report.seconds * 1e6 == pytest.approx(float(row["random_matrix_sim_us"]), rel=0.03)
+
+
+def test_frames_of_table_5():
+    published = {row["platform"]: row for row in read("eie_table5_platforms.csv")}
+    layer = MatMul("fc7", 1, 4096, 4096)
+    report = EIE(weight_density=0.09, activation_density=0.353).run(layer)
+    assert 1 / report.seconds == pytest.approx(77_900, rel=0.001)
+    assert 1 / report.seconds == pytest.approx(float(published["EIE 64PE"]["MxV_frames_per_s"]), rel=0.06)
+    assert 1 / report.joules == pytest.approx(float(published["EIE 64PE"]["frames_per_J"]), rel=0.06)
+    large = EIE(pes=256, clock=1.2e9, weight_density=0.09, activation_density=0.353).run(layer)
+    assert 1 / large.seconds == pytest.approx(
+        float(published["EIE 256PE 28nm"]["MxV_frames_per_s"]), rel=0.15
+    )
+
+
+def test_a_layer_by_its_shape():
+    machine = EIE(weight_density=0.5, activation_density=0.5)
+    one = machine.run(MatMul("fc", 1, 256, 128))
+    assert one.macs == pytest.approx(0.25 * 256 * 128, rel=0.1)
+    many = machine.run(Network("n", [MatMul("fc", 3, 256, 128, groups=2, steps=5)]))
+    assert many.cycles == 30 * one.cycles
+    assert many.joules == pytest.approx(30 * one.joules)
+    convolution = Conv2d("conv", 3, 8, 6, 6, 3)
+    assert machine.run(convolution).cycles == machine.run(convolution.as_matmul()).cycles
+    dense = EIE(weight_density=1.0, activation_density=1.0).run(MatMul("fc", 1, 256, 128))
+    assert dense.macs == 256 * 128
 
 
 matrices = st.tuples(st.integers(1, 40), st.integers(1, 9)).flatmap(
@@ -148,6 +182,62 @@ def test_types_are_kept():
         assert report.output.dtype == dtype
 
 
+@given(matrices, st.integers(1, 4))
+def test_codes_and_codebook_give_the_values_back(weights, pes):
+    matrix = EIE(pes=pes).encode(weights)
+    np.testing.assert_array_equal(matrix.codebook[matrix.codes], matrix.values)
+    assert matrix.codebook.size == 16
+    assert matrix.codebook[0] == 0
+    assert matrix.codes.max(initial=0) <= 15
+
+
+def test_too_many_weights_for_the_codes_are_refused():
+    matrix = EIE(pes=2).encode(np.arange(1.0, 17.0).reshape(4, 4))
+    with pytest.raises(
+        ValueError, match=r"16 distinct weights do not fit into 4-bit codes.*share the weights"
+    ):
+        _ = matrix.codes
+    assert EIE(pes=2, weight_bits=5).encode(np.arange(1.0, 17.0).reshape(4, 4)).codes.max() == 16
+
+
+def test_sweeps_show_what_the_paper_found(recipe):
+    weights, activations = recipe(next(row for row in ROWS if row["layer"] == "g1024x1024"))
+
+    def run(**options):
+        machine = EIE(**options)
+        return machine.run(machine.encode(weights), activations)
+
+    # More PEs: less time, at first in proportion (rows further apart need fewer fillers), then the load is balanced worse.
+    scaling = [run(pes=pes) for pes in [1, 4, 16, 64, 256]]
+    speedup = [scaling[0].cycles / report.cycles for report in scaling]
+    assert speedup == sorted(speedup)
+    assert all(
+        0.3 * report.units < gain <= 1.05 * report.units
+        for report, gain in zip(scaling, speedup, strict=True)
+    )
+    balance = [r.counts["work"] / r.units / r.counts["work of the busiest PE"] for r in scaling]
+    assert balance == sorted(balance, reverse=True)
+    # Wider lines: fewer reads of the entries, of more bytes.
+    widths = [run(line_bits=bits) for bits in [32, 64, 128, 256, 512]]
+    reads = [report.counts["entry line reads"] for report in widths]
+    assert reads == sorted(reads, reverse=True)
+    assert [r.traffic["buffer"] for r in widths] == sorted(r.traffic["buffer"] for r in widths)
+    assert len({report.cycles for report in widths}) == 1
+    # Activation sparsity: time follows the nonzero activations.
+    few = activations * (np.arange(activations.size) % 2)
+    machine = EIE()
+    half = machine.run(machine.encode(weights), few)
+    share = np.count_nonzero(few) / np.count_nonzero(activations)
+    assert half.cycles / run().cycles == pytest.approx(share, rel=0.1)
+
+
+def test_energy_by_a_table():
+    machine = EIE(pes=2, table=HOROWITZ_45NM)
+    report = machine.run(machine.encode(np.ones((4, 4))), np.ones(4))
+    assert report.energy["mac"] == pytest.approx(16 * HOROWITZ_45NM.mac("int16"))
+    assert report.energy["buffer"] == pytest.approx(HOROWITZ_45NM.access("buffer", report.traffic["buffer"]))
+
+
 def test_an_empty_product_costs_the_pipeline_and_the_bias_column():
     machine = EIE(pes=2)
     report = machine.run(machine.encode(np.zeros((4, 4))), np.zeros(4))
@@ -203,6 +293,8 @@ def test_bad_matrices_are_refused(weights, message):
         ({"fifo_depth": 0}, "fifo_depth must be"),
         ({"index_bits": 17}, "index_bits must be an integer from 1 to 16"),
         ({"weight_bits": 4.0}, "weight_bits must be an integer"),
+        ({"line_bits": 4}, "line_bits must be an integer from 8"),
+        ({"weight_density": 1.5}, "weight_density is a share from 0 to 1"),
         ({"clock": 0}, "clock must be positive"),
     ],
 )

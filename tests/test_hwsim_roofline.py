@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwsim import PLATFORMS, MatMul, Platform, networks
-from hwsim.roofline import attainable, plot, ridge
+from hwsim.roofline import TPU_V1_APPLICATIONS, attainable, plot, ridge
 
 REFERENCE = Path(__file__).parent / "reference"
 PAPER_NAMES = {"Haswell": "Haswell E5-2699v3", "K80": "K80 (per die)", "TPU v1": "TPU v1"}
@@ -36,11 +36,58 @@ def test_other_platforms():
     assert PLATFORMS["V100"].bandwidth == float(volta["HBM2 GB/s"]["value"]) * 1e9
     tpu = {row["item"]: row["value"] for row in rows("tpu_v2_v3.csv", "item").values()}
     assert PLATFORMS["TPU v3"].peak == float(tpu["peak bf16 TFLOPS/chip"]) * 1e12
+    assert PLATFORMS["TPU v3"].bandwidth == float(tpu["HBM GiB, GB/s"].split(", ")[1]) * 1e9
+    assert PLATFORMS["TPU v2"].peak == float(tpu["peak TFLOPS"]) * 1e12
+    assert PLATFORMS["TPU v2"].bandwidth == float(tpu["HBM GB/s"]) * 1e9
     eie = PLATFORMS["EIE"]
     assert eie.peak == 64 * 800e6 * 2
     assert eie.bandwidth == 64 * 800e6 * 8
+    eyeriss, chip = PLATFORMS["Eyeriss"], rows("eyeriss_chip_spec.csv", "item")
+    assert eyeriss.peak == 2 * int(chip["num_PEs"]["value"]) * 200e6
+    assert f"{eyeriss.peak / 2e9:.1f} @200MHz" in chip["peak"]["unit"]
+    assert eyeriss.bandwidth == 64 / 8 * 60e6
+    moved = rows("eyeriss_jssc_table5_alexnet.csv", "Layer")
+    for row in moved.values():  # what the chip moved in its time must pass through
+        assert (
+            float(row["DRAM Accesses (MB)"]) * 1e6
+            < eyeriss.bandwidth * float(row["Total Latency (ms)"]) / 1e3
+        )
+    dadiannao = PLATFORMS["DaDianNao"]
+    assert dadiannao.bandwidth == pytest.approx(16 * 256 * 2 * 606e6, rel=1e-3)
+    assert dadiannao.peak == pytest.approx(16 * 576 * 606e6, rel=1e-3)
+    assert PLATFORMS["Jetson"].bandwidth == 128 / 8 * 2 * 1.6e9
+    assert PLATFORMS["Edge TPU"].bandwidth == 5e9 * 8 / 10 / 8
     assert {platform.kind for platform in PLATFORMS.values()} == {"CPU", "GPU", "FPGA", "ASIC"}
     assert all(platform.source for platform in PLATFORMS.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "item"),
+    [
+        ("TPU v2", "tpu_v2_v3.csv", "peak TFLOPS"),
+        ("DaDianNao", "dadiannao_micro2014.csv", "peak"),
+        ("DaDianNao", "dadiannao_micro2014.csv", "tile NFU"),
+    ],
+)
+def test_what_is_recalled_says_so(name, file, item):
+    recalled = {key for key, row in rows(file, "item").items() if row["status"] == "recalled, not verified"}
+    assert item in recalled
+    assert "recalled, not verified" in PLATFORMS[name].source
+
+
+def test_tpu_v1_applications():
+    """Where Table 1 and 3 put them: MACs a byte of weights, and what was measured; all are below the roof."""
+    table = rows("tpu_v1_apps.csv", "app")
+    assert set(TPU_V1_APPLICATIONS) == set(table)
+    for name, (intensity, measured) in TPU_V1_APPLICATIONS.items():
+        assert intensity == 2 * float(table[name]["ops_per_weight_byte"])
+        assert measured == float(table[name]["measured_TOPS"]) * 1e12
+        roof = attainable(PLATFORMS["TPU v1"], intensity)
+        assert roof / 1e12 == pytest.approx(
+            float(table[name]["roofline_TOPS_92peak_34GBs_2ops_per_MAC"]), rel=1e-3
+        )
+        assert measured < roof
+        assert (intensity < PLATFORMS["TPU v1"].ridge) == (not name.startswith("CNN"))
 
 
 def test_attainable_is_the_lower_roof():
@@ -57,4 +104,15 @@ def test_plot_shows_every_platform_and_layer():
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == [f"{p.name} ({p.kind})" for p in PLATFORMS.values()]
     assert {text.get_text() for text in axes.texts} == {"conv3_2", "tiny"}
+    plt.close("all")
+
+
+def test_plot_shows_what_was_measured():
+    chip = {"TPU v1": PLATFORMS["TPU v1"]}
+    axes = plot(chip, measured=TPU_V1_APPLICATIONS)
+    stars = {tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"}
+    assert stars == set(TPU_V1_APPLICATIONS.values())
+    assert {text.get_text() for text in axes.texts} == set(TPU_V1_APPLICATIONS)
+    far = plot(chip, measured={"far": (1e6, 1e12)}, axes=plt.subplots()[1])
+    assert far.lines[0].get_xdata().max() == pytest.approx(1e6)
     plt.close("all")

@@ -13,13 +13,16 @@ WRONG = "wie" + "ghts"  # in two parts, or the check would find it here
 
 
 @pytest.fixture
-def tree(tmp_path):
+def tree(tmp_path, monkeypatch):
     """A course with one good chapter."""
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(ROOT / ".mypy_cache"))  # each test with its own would be slow
     write(tmp_path / "chapters" / "02_pruning.ipynb", *chapter())
     (tmp_path / "effdl").mkdir()
     (tmp_path / "effdl" / "numbers.py").write_text(
         '"""Numbers."""\n\n\ndef double(x):\n    """Twice x."""\n    return 2 * x\n'
     )
+    (tmp_path / "hwsim").mkdir()
+    (tmp_path / "hwsim" / "__init__.py").write_text('"""A simulator."""\n')
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -44,6 +47,11 @@ def test_a_good_course_passes_every_stage(tree, capsys):
     [
         ("ruff check", "effdl/one.py", '"""One."""\n\nimport os\n'),
         ("ruff format", "effdl/one.py", '"""One."""\n\nx = [1,2]\n'),
+        (
+            "type hints",
+            "hwsim/one.py",
+            '"""One."""\n\n\ndef one() -> str:\n    """Give one."""\n    return 1\n',
+        ),
         ("spelling", "effdl/one.py", f'"""{WRONG}."""\n'),
         ("spelling", "README.md", f"The {WRONG}.\n"),
         ("notebook form", "solutions/a/a.ipynb", "not a notebook"),

@@ -26,9 +26,18 @@ def ruff(*arguments: str) -> Callable[[Path], Iterator[str]]:
     return problems
 
 
+def types(root: Path) -> Iterator[str]:
+    """Yield what mypy says of the type hints of `hwsim` (settings in pyproject.toml)."""
+    command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context"]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if result.returncode:
+        yield from (result.stdout + result.stderr).splitlines()
+
+
 STAGES = {
     "ruff check": ruff("check", "--quiet", "--output-format", "concise"),
     "ruff format": ruff("format", "--check", "--quiet", "--output-format", "concise"),
+    "type hints": types,
     "notebook form": notebooks.problems,
     "spine of the chapters": spine.problems,
     "twin cells": twins.problems,

@@ -4,16 +4,16 @@ Han, Liu, Mao, Pu, Pedram, Horowitz, Dally, "EIE: Efficient Inference Engine on 
 ISCA 2016, arXiv 1602.01528.
 """
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from hwsim.energy import EnergyTable
 from hwsim.report import Report
+from hwsim.sparse_matrix import POINTER_BITS, SparseMatrix
+from hwsim.workload import Conv2d, MatMul, Network, layers_of
 
-POINTER_BITS = 16  # start of a column within a PE's entries
-CODEBOOK_BITS = 16  # one shared weight
-LINE_BITS = 64  # width of the memory that holds the entries
 PIPELINE = 6  # cycles from the last entry to the result, as in the authors' cycle simulator
 PE_POWER = {  # watts of one PE at 800 MHz in 45 nm, Table II
     "entry memory": 4.955e-3,  # SpmatRead
@@ -23,76 +23,6 @@ PE_POWER = {  # watts of one PE at 800 MHz in 45 nm, Table II
     "queue": 0.112e-3,  # Act_queue
 }
 PE_POWER_CLOCK = 800e6
-
-
-@dataclass(frozen=True)
-class SparseMatrix:
-    """A matrix in EIE's form: for each PE and column, its nonzeros as (zeros before it, value) pairs.
-
-    Row `i` lives in PE `i mod pes`. Within a PE's part of a column each entry holds the number of zeros since the
-    entry before, in `index_bits` bits; a longer run of zeros needs filler entries of value zero. The entries of a PE
-    stand column after column, and `pointers` says where each column starts.
-
-    The chip stores a `weight_bits` code for each value and looks the value up in a table of 2**weight_bits shared
-    weights. Here the values themselves are kept, so that `decode` is exact for any matrix. `bytes` is what the chip
-    would store: it is true to the matrix when `distinct_values` is at most 2**weight_bits - 1 (one code is the
-    filler's zero), and otherwise it is the size after the weights have been shared.
-
-    Parameters
-    ----------
-    shape : (rows, cols) of the matrix: outputs, inputs
-    pes, index_bits, weight_bits : int
-    zeros : array (entries,) of int, zeros before each entry; PE after PE, column after column
-    values : array (entries,), zero for fillers
-    pointers : array (pes, cols + 1) of int, positions in `zeros` and `values`
-    """
-
-    shape: tuple[int, int]
-    pes: int
-    index_bits: int
-    weight_bits: int
-    zeros: np.ndarray = field(repr=False)
-    values: np.ndarray = field(repr=False)
-    pointers: np.ndarray = field(repr=False)
-
-    @property
-    def entries(self):
-        """Entries stored, fillers included."""
-        return self.values.size
-
-    @cached_property
-    def padding_zeros(self):
-        """Filler entries."""
-        return int(self.entries - np.count_nonzero(self.values))
-
-    @cached_property
-    def distinct_values(self):
-        """Different values other than zero."""
-        return int(np.count_nonzero(np.unique(self.values)))
-
-    @property
-    def bytes(self):
-        """Size in bytes: entries, a 16-bit pointer for each column of each PE and one more, and the table of shared weights."""
-        entry_bits = self.entries * (self.index_bits + self.weight_bits)
-        pointer_bits = self.pointers.size * POINTER_BITS
-        return (entry_bits + pointer_bits + 2**self.weight_bits * CODEBOOK_BITS + 7) // 8
-
-    @cached_property
-    def rows(self):
-        """Array (entries,): the row of the matrix that each entry belongs to."""
-        after = np.cumsum(self.zeros.astype(np.int64) + 1)
-        starts = self.pointers[:, :-1].ravel()
-        before = np.concatenate([[0], after])[starts]
-        lengths = np.diff(self.pointers, axis=1)
-        local = after - 1 - np.repeat(before, lengths.ravel())
-        return local * self.pes + np.repeat(np.arange(self.pes), lengths.sum(axis=1))
-
-    def decode(self):
-        """The matrix, exactly: array of `shape` and of the type that was encoded."""
-        matrix = np.zeros(self.shape, self.values.dtype)
-        columns = np.tile(np.arange(self.shape[1]), self.pes)
-        matrix[self.rows, np.repeat(columns, np.diff(self.pointers, axis=1).ravel())] = self.values
-        return matrix
 
 
 @dataclass(frozen=True)
@@ -109,40 +39,70 @@ class EIE:
     fifo_depth : int, usable slots of the queues
     index_bits : int, bits for the zeros before an entry, 1 to 16
     weight_bits : int, bits for the code of a shared weight, 1 to 16
+    line_bits : int, width of the memory that holds the entries; a line is read once for all entries on it
+    weight_density, activation_density : float, 0 to 1, of a workload given by its shapes alone
+    table : EnergyTable or None. None: the power of Table II for the time; else what is read from the memories and
+        multiplied, at the table's prices.
     clock : float, cycles a second
+
+    Modelled: relative index with filler zeros, broadcast, queues, PEs and the pipeline, event by event; reads of both
+    memories. Left out: loading the matrix, the transfer of activations between layers, the memories' capacity
+    (128 KiB of entries a PE), rounding of sums to 16 bits.
 
     Raises
     ------
     ValueError
         When a parameter is out of range.
 
+    Examples
+    --------
+    >>> eie = EIE(pes=2)
+    >>> matrix = eie.encode([[0, 2, 0], [1, 0, 0], [0, 3, 0], [0, 0, 4]])
+    >>> report = eie.run(matrix, [5, 1, 0])
+    >>> report.output.tolist(), report.macs, report.cycles
+    ([2, 5, 3, 0], 3, 11)
+    >>> matrix.codes.tolist(), matrix.codebook[:5].tolist()
+    ([2, 3, 1, 4], [0, 1, 2, 3, 4])
+
     Held against: the authors' C++ cycle simulator on 29 seeded matrices (`tests/reference/eie_cycles.csv`): entries,
     fillers, work of the busiest PE and the event model's cycles + 6 are equal in every row. The C++ program stops early
     in some rows and prints up to 0.6% fewer cycles there; in the others pointer reads and line reads are equal as well.
     Power of 64 PEs (Table II): 586 mW, where the paper prints 590 mW.
+    Table IV's nine layers, as random matrices of the sizes and densities of Table III (densities recalled, not verified):
+    six within 7% of the chip's time and NT-LSTM 11% below; AlexNet-8 is 18% and VGG-6 28% below: there the paper's own
+    count of work is 1.2 times that of these densities. Table V, AlexNet FC7: 77,900 frames/s and 132,800 a joule, published
+    81,967 and 138,927; with 256 PEs at 1.2 GHz 430,000 frames/s, published 426,230.
     """
 
     pes: int = 64
     fifo_depth: int = 8
     index_bits: int = 4
     weight_bits: int = 4
+    line_bits: int = 64
+    weight_density: float = 0.1
+    activation_density: float = 0.35
+    table: EnergyTable | None = None
     clock: float = 800e6
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Check the parameters."""
         for name, low, high in [
             ("pes", 1, 2**20),
             ("fifo_depth", 1, 2**20),
             ("index_bits", 1, 16),
             ("weight_bits", 1, 16),
+            ("line_bits", self.index_bits + self.weight_bits, 2**16),
         ]:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise ValueError(f"EIE: {name} must be an integer from {low} to {high}, got {value!r}")
+        for name in ("weight_density", "activation_density"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"EIE: {name} is a share from 0 to 1, got {getattr(self, name)!r}")
         if not self.clock > 0:
             raise ValueError(f"EIE: clock must be positive, in cycles a second, got {self.clock!r}")
 
-    def encode(self, weights):
+    def encode(self, weights: ArrayLike) -> SparseMatrix:
         """Compress a matrix.
 
         Parameters
@@ -165,59 +125,100 @@ class EIE:
             )
         if weights.dtype.kind not in "iuf":
             raise ValueError(f"EIE.encode needs real numbers, got {weights.dtype}")
-        # Each nonzero in the order of PE, then column, then row. Segment: the part of one column in one PE.
-        segments, locals_in_pe, kept = [], [], []
-        for pe in range(min(self.pes, weights.shape[0])):
-            part = weights[pe :: self.pes].T
-            flat = np.ascontiguousarray(part).ravel()
-            position = np.flatnonzero(flat != 0)
-            column, row = np.divmod(position, part.shape[1])
-            segments.append(pe * weights.shape[1] + column)
-            locals_in_pe.append(row)
-            kept.append(flat[position])
-        segment, local, values = (np.concatenate(parts) for parts in (segments, locals_in_pe, kept))
+        parts = [self._encode_part(weights[pe :: self.pes].T) for pe in range(self.pes)]
+        zeros, values, counts = zip(*parts, strict=True)
+        ends = np.cumsum(counts).reshape(self.pes, -1)
+        pointers = np.concatenate([np.append(0, ends[:-1, -1])[:, None], ends], axis=1)
+        return SparseMatrix(
+            weights.shape,
+            self.pes,
+            self.index_bits,
+            self.weight_bits,
+            np.concatenate(zeros),
+            np.concatenate(values),
+            pointers,
+        )
+
+    def _encode_part(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One PE's rows (inputs, rows of this PE): zeros before each entry, values, and entries of each column."""
+        flat = part.ravel()
+        nonzero = np.flatnonzero(flat)
+        values = flat[nonzero]
         if not np.isfinite(values).all():
             raise ValueError("EIE.encode needs finite weights; this matrix holds NaN or infinity")
-
-        first = np.diff(segment, prepend=-1) != 0
-        gap = np.where(first, local, np.diff(local, prepend=0) - 1)
+        column, row = np.divmod(nonzero, max(1, part.shape[1]))
+        first = np.diff(column, prepend=-1) != 0
+        gap = np.where(first, row, np.diff(row, prepend=0) - 1)
         reach = 2**self.index_bits  # rows that one filler passes: 2**index_bits - 1 zeros and itself
         fillers = gap // reach
         position = np.arange(values.size) + np.cumsum(fillers)
         entries = values.size + int(fillers.sum())
-
         zeros = np.full(entries, reach - 1, np.uint16)
         zeros[position] = gap % reach
         stored = np.zeros(entries, values.dtype)
         stored[position] = values
-        counts = np.bincount(np.repeat(segment, fillers + 1), minlength=self.pes * weights.shape[1])
-        ends = np.cumsum(counts).reshape(self.pes, -1)
-        pointers = np.concatenate([np.append(0, ends[:-1, -1])[:, None], ends], axis=1)
-        return SparseMatrix(
-            weights.shape, self.pes, self.index_bits, self.weight_bits, zeros, stored, pointers
-        )
+        return zeros, stored, np.bincount(np.repeat(column, fillers + 1), minlength=part.shape[0])
 
-    def run(self, matrix, activations, name="matrix-vector product"):
-        """Multiply an encoded matrix by a vector.
+    def run(
+        self,
+        workload: SparseMatrix | MatMul | Conv2d | Network,
+        activations: ArrayLike | None = None,
+        name: str = "matrix-vector product",
+    ) -> Report:
+        """Multiply an encoded matrix by a vector, or run layers of which only the shapes are known.
 
         Parameters
         ----------
-        matrix : SparseMatrix, from `encode` of a machine with as many PEs and the same bits
-        activations : array (inputs,); zeros are skipped.
-        name : str, for the report
+        workload : SparseMatrix, from `encode` of a machine with as many PEs and the same bits; or MatMul, Conv2d or
+            Network: then for each layer a random matrix of `weight_density` is multiplied by a random vector of
+            `activation_density`, as often as the layer has vectors (EIE takes them one at a time)
+        activations : array (inputs,) for a SparseMatrix; zeros are skipped.
+        name : str, for the report of a SparseMatrix
 
         Returns
         -------
         Report
             `output` is the product (outputs,). `macs` counts products of nonzero weights and nonzero activations.
-            `energy` is the power of Table II times the time, for each part of the PEs; `traffic` is bytes read from
-            the memories. `counts`: entries worked through, by all PEs and by the busiest one; fillers among them.
+            `energy` is by part of the PEs, or by level with a table; `traffic` is bytes read from the memories for
+            entries and pointers. `counts`: entries worked through, by all PEs and by the busiest one; fillers among them;
+            reads.
 
         Raises
         ------
         ValueError
             When the matrix is not one that this machine encoded, or the vector has another length or holds NaN.
         """
+        if isinstance(workload, SparseMatrix):
+            return self._multiply(workload, activations, name)
+        if activations is not None:
+            raise ValueError(
+                "EIE multiplies the values of a matrix: give it eie.encode(weights) and the activations, or the shape of "
+                f"a layer alone, not a {type(workload).__name__} with activations"
+            )
+        return Report.total(workload.name, [self._random(layer) for layer in layers_of(workload)])
+
+    def _random(self, layer: MatMul | Conv2d) -> Report:
+        """A layer by its shape: one random vector through one random matrix, for all of its vectors."""
+        product = layer.as_matmul()
+        rng = np.random.default_rng(0)
+        weights = np.empty((product.n, product.k), np.int8)
+        for rows in np.array_split(weights, -(-product.n // 512)):
+            rows[:] = rng.random(rows.shape, np.float32) < self.weight_density
+        activations = np.zeros(product.k, np.int8)
+        activations[rng.permutation(product.k)[: round(product.k * self.activation_density)]] = 1
+        report = self._multiply(self.encode(weights), activations, layer.name)
+        times = product.m * product.groups * product.steps
+        return replace(
+            report,
+            macs=report.macs * times,
+            cycles=report.cycles * times,
+            energy={part: joules * times for part, joules in report.energy.items()},
+            traffic={level: size * times for level, size in report.traffic.items()},
+            counts={what: count * times for what, count in report.counts.items()},
+            output=None,
+        )
+
+    def _multiply(self, matrix: SparseMatrix, activations: ArrayLike | None, name: str) -> Report:
         self._check(matrix)
         activations = np.asarray(activations)
         if activations.shape != matrix.shape[1:]:
@@ -238,7 +239,15 @@ class EIE:
         values = matrix.values[entry]
         output = np.bincount(matrix.rows[entry], values * factor.astype(np.float64), matrix.shape[0])
         macs = int(np.count_nonzero(values))
-        reads = (nonzero.size + 1) * self.pes
+        lines = _line_reads(matrix, start, stop, self.line_bits)
+        pointers = (nonzero.size + 1) * self.pes
+        traffic = {
+            "buffer": (lines * self.line_bits + pointers * 2 * POINTER_BITS) // 8
+        }  # start and end of a column
+        if self.table is None:
+            energy = {part: watts * self.pes * cycles / PE_POWER_CLOCK for part, watts in PE_POWER.items()}
+        else:
+            energy = self.table.charge(entry.size, "int16", traffic)
         return Report(
             name=name,
             machine=f"EIE, {self.pes} PEs",
@@ -246,27 +255,20 @@ class EIE:
             cycles=cycles,
             clock=self.clock,
             units=self.pes,
-            energy={part: watts * self.pes * cycles / PE_POWER_CLOCK for part, watts in PE_POWER.items()},
-            traffic={
-                "entry memory": _line_reads(matrix, start, stop) * LINE_BITS // 8,
-                "pointer memory": reads * 2 * POINTER_BITS // 8,  # start and end of the column
-            },
+            energy=energy,
+            traffic=traffic,
             counts={
                 "nonzero activations": int(nonzero.size),
                 "work": int(entry.size),
                 "work of the busiest PE": int((stop - start).sum(axis=1).max()),
                 "fillers": int(entry.size) - macs,
-                "pointer reads": reads,
+                "entry line reads": lines,
+                "pointer reads": pointers,
             },
             output=output.astype(np.result_type(matrix.values, activations)),
         )
 
-    def _check(self, matrix):
-        if not isinstance(matrix, SparseMatrix):
-            raise ValueError(
-                "EIE works on the values of a matrix: give it eie.encode(weights) and the activations, "
-                f"for one layer at a time, not a {type(matrix).__name__}"
-            )
+    def _check(self, matrix: SparseMatrix) -> None:
         theirs = (matrix.pes, matrix.index_bits, matrix.weight_bits)
         if theirs != (self.pes, self.index_bits, self.weight_bits):
             raise ValueError(
@@ -274,7 +276,7 @@ class EIE:
                 f"{(self.pes, self.index_bits, self.weight_bits)}: encode it with this machine"
             )
 
-    def _cycles(self, nonzero, work, columns):
+    def _cycles(self, nonzero: np.ndarray, work: np.ndarray, columns: int) -> int:
         """Cycles until the last PE is free, by events: broadcast k at `t`, taken from PE p's queue at `taken[p]`."""
         broadcast = np.append(nonzero, columns)  # an empty bias column ends each run
         work = np.concatenate([work, np.ones((self.pes, 1), np.int64)], axis=1).T.copy()
@@ -283,7 +285,7 @@ class EIE:
         row = broadcast // self.pes
         step = 1 + np.diff(row) - ((np.diff(row) > 0) & (broadcast[:-1] % self.pes == self.pes - 1))
         free = np.zeros(self.pes, np.int64)
-        last_taken = []  # for each broadcast, when the slowest PE took it from its queue
+        last_taken: list[int] = []  # for each broadcast, when the slowest PE took it from its queue
         t = int(row[0])
         for k in range(broadcast.size):
             if k:
@@ -296,16 +298,16 @@ class EIE:
         return int(free.max())
 
 
-def _ranges(start, stop):
+def _ranges(start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """The numbers of all half-open ranges [start, stop), one range after the other."""
     length = stop - start
     offset = np.repeat(start - np.concatenate([[0], np.cumsum(length)[:-1]]), length)
     return np.arange(length.sum()) + offset
 
 
-def _line_reads(matrix, start, stop):
+def _line_reads(matrix: SparseMatrix, start: np.ndarray, stop: np.ndarray, line_bits: int) -> int:
     """Lines of the entry memory that the PEs read; a line that the last column left in the buffer is not read again."""
-    per_line = max(1, LINE_BITS // (matrix.index_bits + matrix.weight_bits))
+    per_line = max(1, line_bits // (matrix.index_bits + matrix.weight_bits))
     base = matrix.pointers[:, :1]  # each PE counts its own entries from zero
     first, last = (start - base) // per_line, (stop - 1 - base) // per_line
     reads = 0

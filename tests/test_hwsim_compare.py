@@ -1,0 +1,55 @@
+"""One workload on several machines."""
+
+import matplotlib.pyplot as plt
+import pytest
+
+from hwsim import EIE, Eyeriss, MatMul, SystolicArray, compare, networks
+
+
+class Picky:
+    """A machine that runs nothing."""
+
+    def run(self, workload):
+        raise ValueError(f"{workload.name} is too large: cut it")
+
+
+def test_reports_are_those_of_the_machines():
+    network, machines = networks.lenet5(), [Eyeriss(), EIE(), SystolicArray(16, 16)]
+    comparison = compare(network, machines)
+    assert list(comparison.reports.values()) == [machine.run(network) for machine in machines]
+    lines = comparison.table().splitlines()
+    assert lines[0].split() == ["LeNet-5", "time", "energy", "Gop/s", "utilization", "DRAM"]
+    for line, report in zip(lines[1:], comparison.reports.values(), strict=True):
+        assert line.startswith(report.machine)
+        assert f"{report.seconds * 1e3:,.3f} ms" in line
+        assert (f"{report.joules * 1e3:,.3f} mJ" if report.energy else "not modelled") in line
+    assert lines[1].endswith(f"{comparison.reports['Eyeriss, 12 x 14 PEs'].traffic['DRAM'] / 1e6:,.2f} MB")
+
+
+def test_the_picture_has_a_bar_for_each():
+    comparison = compare(MatMul("fc", 8, 64, 64), {"a": Eyeriss(), "b": Eyeriss(clock=100e6)})
+    figure = comparison.plot()
+    times, energies = ([bar.get_width() for bar in axes.patches] for axes in figure.axes)
+    assert times[1] == pytest.approx(2 * times[0])
+    assert energies[1] == pytest.approx(energies[0])
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
+    plt.close("all")
+
+
+def test_who_refuses_is_shown():
+    comparison = compare(MatMul("fc", 8, 64, 64), [Picky(), Eyeriss()])
+    assert comparison.refused == {"Picky": "fc is too large: cut it"}
+    assert comparison.table().splitlines()[-1].split(maxsplit=1) == [
+        "Picky",
+        "refuses: fc is too large: cut it",
+    ]
+    assert compare(MatMul("fc", 8, 64, 64), {"mine": Picky()}).refused == {"mine": "fc is too large: cut it"}
+
+
+def test_names_are_needed_once():
+    with pytest.raises(
+        ValueError, match="two machines have the name 'Eyeriss, 12 x 14 PEs': give compare a dict"
+    ):
+        compare(MatMul("fc", 8, 64, 64), [Eyeriss(), Eyeriss(clock=1e6)])
+    with pytest.raises(ValueError, match="at least one machine"):
+        compare(MatMul("fc", 8, 64, 64), [])

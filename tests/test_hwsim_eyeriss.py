@@ -1,0 +1,289 @@
+"""Eyeriss: the closed forms against a walk through the loops, and against the chip's published tables."""
+
+import csv
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwsim import HOROWITZ_45NM, Conv2d, Eyeriss, MatMul, Network, networks
+from hwsim.machines.eyeriss import ALEXNET_MAPPINGS, VGG16_CHANNELS, RowMapping
+from hwsim.run_length import run_length_bytes, run_length_ratio
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def published(file, key="Layer"):
+    with (REFERENCE / file).open() as text:
+        return {row[key].lower().replace("-", "_"): row for row in csv.DictReader(text)}
+
+
+def convolutions(network):
+    return Network(network.name, [layer for layer in network if isinstance(layer, Conv2d)])
+
+
+TABLE_III = published("eyeriss_jssc_table3_mapping.csv", "layer")
+TABLE_V = published("eyeriss_jssc_table5_alexnet.csv")
+TABLE_VI = published("eyeriss_jssc_table6_vgg16.csv")
+ALEXNET = convolutions(networks.alexnet(batch=4))
+VGG16 = convolutions(networks.vgg16(batch=3))
+ALEXNET_ZEROS = {
+    layer.name: float(TABLE_V[layer.name]["Zeros in Ifmaps"].rstrip("%")) / 100 for layer in ALEXNET
+}
+VGG16_ZEROS = {layer.name: float(TABLE_VI[layer.name]["Zeros"].rstrip("%")) / 100 for layer in VGG16}
+
+
+@pytest.fixture(scope="module")
+def alexnet():
+    return Eyeriss().run(ALEXNET, mappings=ALEXNET_MAPPINGS, zeros=ALEXNET_ZEROS)
+
+
+@pytest.fixture(scope="module")
+def vgg16():
+    machine = Eyeriss()
+    mappings = {layer.name: machine.map(layer, channels=VGG16_CHANNELS[layer.name]) for layer in VGG16}
+    return machine.run(VGG16, mappings=mappings, zeros=VGG16_ZEROS)
+
+
+def deviation(here, there):
+    return here / float(there) - 1
+
+
+# The chip's published tables
+
+
+def test_mappings_are_those_of_table_3():
+    for name, mapping in ALEXNET_MAPPINGS.items():
+        row, layer = TABLE_III[name], ALEXNET[name]
+        assert mapping == RowMapping(*(int(row[letter]) for letter in RowMapping._fields))
+        height = (mapping.e - 1) * int(row["U"]) + int(row["R/S"])
+        inputs = mapping.n * mapping.q * mapping.r * height * int(row["H/W"]) * 2 / 1024
+        sums = mapping.n * mapping.m * mapping.e * layer.output_size[1] * 2 / 1024
+        assert inputs == pytest.approx(float(row["ifmap_KB"]), abs=0.06)
+        assert sums == pytest.approx(float(row["psum_KB"]), abs=0.1)
+
+
+def test_active_pes_are_exact(alexnet):
+    for layer in alexnet.layers:
+        assert layer.counts["active PEs"] == int(TABLE_V[layer.name]["Num. of Active PEs"])
+
+
+def test_time_of_alexnet(alexnet):
+    milliseconds = [layer.seconds * 1e3 for layer in alexnet.layers]
+    # The PEs alone would need 19.17 ms for CONV3; the partial sums' way through the buffer needs 20.77 ms.
+    assert milliseconds == pytest.approx([13.94, 33.18, 20.77, 14.38, 9.58], abs=0.005)
+    assert Eyeriss(psum_port=8).run(
+        ALEXNET["conv3"], {"conv3": ALEXNET_MAPPINGS["conv3"]}
+    ).seconds == pytest.approx(19.17e-3, rel=1e-3)
+    for layer in alexnet.layers:
+        off = deviation(layer.seconds * 1e3, TABLE_V[layer.name]["Processing Latency (ms)"])
+        assert -0.16 < off < -0.04
+
+
+def test_traffic_of_alexnet(alexnet):
+    for layer in alexnet.layers:
+        row = TABLE_V[layer.name]
+        buffer = deviation(layer.traffic["buffer"] / 1e6, row["Global Buffer Accesses (MB)"])
+        assert abs(buffer - (0.397 if layer.name == "conv3" else 0)) < 0.05
+        assert abs(deviation(layer.traffic["DRAM"] / 1e6, row["DRAM Accesses (MB)"])) < 0.19
+        assert (
+            1.07 < layer.counts["DRAM bytes uncompressed"] / layer.traffic["DRAM"] < 1.8
+        )  # published: 1.2 to 1.9
+    assert abs(deviation(alexnet.traffic["DRAM"] / 1e6, TABLE_V["total"]["DRAM Accesses (MB)"])) < 0.02
+    assert alexnet.traffic["DRAM"] / 2 / alexnet.macs == pytest.approx(0.0029, abs=0.0001)  # accesses a MAC
+    six_channels = ALEXNET_MAPPINGS["conv3"]._replace(q=3, r=2, t=2)
+    better = Eyeriss().run(ALEXNET["conv3"], {"conv3": six_channels})
+    assert (
+        abs(deviation(better.traffic["buffer"] / 1e6, TABLE_V["conv3"]["Global Buffer Accesses (MB)"])) < 0.02
+    )
+
+
+def test_energy_is_in_proportion_to_the_chips(alexnet):
+    rows = [TABLE_V[layer.name] for layer in alexnet.layers]
+    chip = np.array([float(row["Power (mW)"]) * float(row["Total Latency (ms)"]) * 1e-6 for row in rows])
+    here = np.array([layer.joules - layer.energy["DRAM"] for layer in alexnet.layers])
+    scale = chip.sum() / here.sum()  # joules on the chip for a MAC's joule in the table
+    assert scale == pytest.approx(3.6, abs=0.05)
+    assert np.abs(chip / here / scale - 1).max() < 0.17
+
+
+def test_gating_saves_energy_in_the_pes(alexnet):
+    ungated = Eyeriss(gating=False).run(ALEXNET, mappings=ALEXNET_MAPPINGS, zeros=ALEXNET_ZEROS)
+    gated, all_of_it = (run.energy["register"] + run.energy["mac"] for run in (alexnet, ungated))
+    assert 1 - gated / all_of_it == pytest.approx(0.41, abs=0.005)  # published: 45% of the PEs' power
+    assert ungated.traffic["DRAM"] == alexnet.traffic["DRAM"]
+    assert ungated.counts["gated MACs"] == 0 < alexnet.counts["gated MACs"] < alexnet.macs
+
+
+def test_vgg16_with_the_chips_channels(vgg16):
+    for layer in vgg16.layers:
+        row = TABLE_VI[layer.name]
+        assert -0.16 < deviation(layer.seconds * 1e3, row["Processing Latency (ms)"]) < -0.04
+        assert abs(deviation(layer.traffic["buffer"] / 1e6, row["Global Buffer Accesses (MB)"])) < 0.15
+        assert abs(deviation(layer.traffic["DRAM"] / 1e6, row["DRAM Accesses (MB)"])) < 0.27
+    assert abs(deviation(vgg16.traffic["DRAM"] / 1e6, TABLE_VI["total"]["DRAM Accesses (MB)"])) < 0.04
+    assert deviation(vgg16.seconds * 1e3, TABLE_VI["total"]["Processing Latency (ms)"]) == pytest.approx(
+        -0.06, abs=0.005
+    )
+
+
+def test_vgg16_as_mapped_here_would_be_faster_than_the_chip():
+    report = Eyeriss().run(VGG16, zeros=VGG16_ZEROS)
+    chip = float(TABLE_VI["total"]["Processing Latency (ms)"]) * 1e-3
+    assert report.seconds / chip == pytest.approx(0.37, abs=0.005)
+
+
+# The closed forms
+
+
+def walk(layer, mapping):
+    """Words moved, by going through the passes one after the other."""
+    m, n, e, p, q, r, t = mapping
+    N, M, C = layer.batch, layer.out_channels, layer.in_channels
+    (E, F), (R, S), U = layer.output_size, layer.kernel, layer.stride
+    words = dict.fromkeys(["DRAM", "buffer", "array", "register"], 0)
+    cycles = 0
+    for strip, _, block in product(range(0, E, e), range(0, N, n), range(0, M, m)):
+        rows = min(layer.height, (strip + e - 1) * U - layer.padding + R) - max(0, strip * U - layer.padding)
+        for channels in range(0, C, q * r):
+            inputs = n * q * r * rows * layer.width
+            words["DRAM"] += inputs
+            words["buffer"] += inputs
+            for _ in range(block, block + m, p * t):  # a pass
+                sums = n * p * t * e * F
+                filters = p * t * q * r * R * S
+                words["DRAM"] += filters
+                words["buffer"] += inputs + sums * (2 if channels else 1)
+                pes, done = R * e * r * t, 0
+                for _ in range(pes):  # each has p filter rows and q * n input rows
+                    words["array"] += p * q * S + n * q * layer.width
+                    done += n * p * q * S * F
+                cycles += n * p * q * S * F
+                words["array"] += sums * (R * r - 1)
+                words["register"] += 2 * done + 2 * (done - sums * R * r)
+        words["DRAM"] += n * m * e * F
+    return words, cycles
+
+
+@pytest.mark.parametrize(
+    ("layer", "mapping"),
+    [
+        (Conv2d("a", 4, 8, 10, 9, (3, 3), batch=2), RowMapping(m=4, n=1, e=4, p=2, q=2, r=1, t=2)),
+        (Conv2d("b", 6, 8, 8, 8, (3, 3), padding=1, batch=4), RowMapping(m=8, n=2, e=4, p=2, q=1, r=3, t=4)),
+        (Conv2d("c", 2, 6, 23, 23, (5, 5), stride=2, batch=1), RowMapping(m=6, n=1, e=5, p=3, q=2, r=1, t=2)),
+        (Conv2d("d", 8, 8, 6, 6, (1, 1), batch=1), RowMapping(m=8, n=1, e=6, p=2, q=2, r=2, t=4)),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_counts_equal_a_walk_through_the_loops(layer, mapping):
+    report = Eyeriss(psum_port=10**6).run(layer, mappings={layer.name: mapping})
+    words, cycles = walk(layer, mapping)
+    assert report.traffic == {level: 2 * count for level, count in words.items()}
+    assert report.cycles == cycles
+    assert report.counts["active PEs"] <= report.units
+
+
+def test_map_finds_the_published_mapping_of_conv1():
+    assert Eyeriss().map(ALEXNET["conv1"]) == ALEXNET_MAPPINGS["conv1"]
+
+
+def test_map_is_the_best_of_what_it_tries():
+    layer, machine = ALEXNET["conv5"], Eyeriss()
+    best = machine.run(layer)
+    for mapping in [ALEXNET_MAPPINGS["conv5"], *(machine.map(layer, channels=c) for c in (1, 2, 4, 8))]:
+        other = machine.run(layer, {"conv5": mapping})
+        assert best.joules * best.seconds <= other.joules * other.seconds
+    frugal = machine.run(layer, {"conv5": machine.map(layer, time=False)})
+    assert frugal.joules <= best.joules
+
+
+def test_every_layer_of_the_course_runs():
+    for network in [networks.lenet5(), networks.mobilenet_v1(), networks.bert_base(), networks.lstm(steps=3)]:
+        report = Eyeriss().run(network)
+        assert report.macs == network.macs
+        assert 0.5 < report.utilization <= 1
+        assert len(report.layers) == len(network)
+
+
+def test_groups_and_steps_repeat_the_work():
+    whole = Eyeriss().run(MatMul("one", m=2, k=64, n=32))
+    assert Eyeriss().run(MatMul("more", m=2, k=64, n=32, groups=3, steps=5)).cycles == 15 * whole.cycles
+
+
+def test_a_tall_filter_is_cut_into_pieces():
+    report = Eyeriss().run(Conv2d("tall", 1, 4, 40, 8, (24, 3)))
+    assert report.counts["active PEs"] <= 168
+    assert report.cycles >= report.macs / 168
+
+
+def test_another_table():
+    assert Eyeriss(table=HOROWITZ_45NM).run(ALEXNET).energy["mac"] == pytest.approx(ALEXNET.macs * 0.843e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Eyeriss(rows=0), "Eyeriss: rows must be an integer of at least 1"),
+        (lambda: Eyeriss(clock=0), "clock must be positive"),
+        (lambda: Eyeriss().run("alexnet"), "not a str"),
+        (lambda: Eyeriss().run(ALEXNET, zeros={"conv9": 0.5}), "AlexNet has no layer 'conv9', only conv1"),
+        (lambda: Eyeriss().run(ALEXNET, zeros={"conv1": 1.5}), "share of zeros is a number from 0 to 1"),
+        (lambda: Eyeriss().map(Conv2d("wide", 1, 1, 20, 20, (1, 13))), "kernel 13 wide does not fit into 12"),
+        (
+            lambda: Eyeriss(buffer=64).map(ALEXNET["conv1"]),
+            "does not fit|not one row of outputs fits into a buffer of 64",
+        ),
+        (
+            lambda: Eyeriss().run(ALEXNET["conv1"], {"conv1": ALEXNET_MAPPINGS["conv1"]._replace(e=14)}),
+            "conv1: the mapping needs 2 r \\* t of the sets of PEs, but there are 1",
+        ),
+        (
+            lambda: Eyeriss().run(ALEXNET["conv4"], {"conv4": ALEXNET_MAPPINGS["conv4"]._replace(m=128)}),
+            "needs 182416 bytes of the buffer, but there are 102400",
+        ),
+        (
+            lambda: Eyeriss().run(ALEXNET["conv4"], {"conv4": ALEXNET_MAPPINGS["conv4"]._replace(p=0)}),
+            "conv4: mapping: p must be an integer of at least 1",
+        ),
+    ],
+)
+def test_what_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# Run-length compression
+
+
+def decoded_pairs(values):
+    """Pairs of the format by going through the values one at a time."""
+    pairs, run = 0, 0
+    for value in values:
+        if value == 0 and run < 31:
+            run += 1
+        else:
+            pairs, run = pairs + 1, 0
+    return pairs + (run > 0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.99, 1.0])
+def test_run_length_bytes(share):
+    rng = np.random.default_rng(0)
+    values = (rng.random((50, 41)) >= share) * rng.integers(1, 9, (50, 41))
+    assert run_length_bytes(values) == -(-decoded_pairs(values.ravel()) // 3) * 8
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.9, 0.98, 1.0])
+def test_expected_ratio_is_that_of_random_zeros(share):
+    values = np.random.default_rng(1).random(300_000) >= share
+    assert run_length_ratio(share) == pytest.approx(run_length_ratio(values), rel=0.01)
+
+
+def test_real_zeros_are_counted():
+    layer = Conv2d("conv", 4, 8, 16, 16, 3)
+    inputs = np.random.default_rng(2).random((4, 16, 16)) * (np.arange(1024).reshape(4, 16, 16) < 512)
+    report = Eyeriss().run(layer, zeros={"conv": inputs})
+    assert report.counts["gated MACs"] == layer.macs // 2
+    saved = report.counts["DRAM bytes uncompressed"] - report.traffic["DRAM"]
+    assert saved == pytest.approx(2 * inputs.size - run_length_bytes(inputs))
