@@ -38,12 +38,15 @@ grade-report: environment  ## grade known wrong and right answers: how good are 
 validate: environment  ## the simulator beside published chips and other simulators
 	$(BIN)/python -m tools.validate
 
-bench: environment  ## full-size measurements, beside other libraries in the same run
+bench: environment  ## full-size measurements, beside other libraries and simulators in the same run (ten minutes)
+	$(BIN)/python -m bench.imports
 	$(BIN)/python -m bench.eie
+	$(BIN)/python -m bench.eyeriss
+	$(BIN)/python -m bench.systolic
 
 clean:           ## remove what was built; the environment and the notebooks stay
 	rm -rf _build .jupyter_cache .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
-	find . -name __pycache__ -prune -not -path './.venv/*' -exec rm -rf {} +
+	find . -name __pycache__ -prune -not -path './.venv*/*' -exec rm -rf {} +
 
 environment:
 	@$(PYTHON) tools/environment.py requirements.txt
