@@ -26,7 +26,17 @@ def test_bounds_are_not_slack():
 
 def test_every_machine_is_there():
     counts = Counter(row.machine for row in ROWS)
-    machines = ["systolic array", "loop nest", "Eyeriss", "DaDianNao", "TPU v1", "TPU v3", "EIE", "FPGA"]
+    machines = [
+        "systolic array",
+        "loop nest",
+        "Eyeriss",
+        "DaDianNao",
+        "TPU v1",
+        "TPU v3",
+        "EIE",
+        "V100",
+        "FPGA",
+    ]
     assert set(counts) >= set(machines)
     assert counts["Eyeriss"] == 5 + 3 * 6 + 3 * 14 + 3
 

@@ -5,6 +5,7 @@ has a bound for its deviation, which `tests/test_validate.py` asserts.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -256,6 +257,37 @@ def fpga() -> Iterator[Row]:
         yield Row("FPGA", f"FINN {network.name}", "images/s", there, rate, bound, why)
 
 
+def tensor_core() -> Iterator[Row]:
+    """V100: its peak, cuBLAS at its best, and products of DeepBench."""
+    machine = hwsim.TensorCoreGPU()
+    peak = float(by("item", "volta_v100.csv")["peak tensor TFLOPS"]["value"])
+    yield Row("V100", "peak", "TFLOPS", peak, machine.peak / 1e12, 0.003)
+    stalls = "nothing stalls here; that the size was 8192 is recalled, not verified"
+    odd = "sides that are no multiples of 8: cuBLAS probably ran without tensor cores"
+    known = {
+        "cuBLAS best": (0.49, stalls),
+        "gemm m=5124": (3.3, odd),
+        "gemm m=2560": (0.23, "a small product"),
+    }
+    known["conv"] = (0.33, "a small convolution")
+    for item, row in by("item", "tensor_core_published.csv").items():
+        sizes = {key: int(size) for key, size in re.findall(r"(\w)=(\d+)", item)}
+        if item.startswith("gemm"):
+            layer = hwsim.MatMul(item, sizes["m"], sizes["k"], sizes["n"])
+        elif item.startswith("conv"):
+            layer = hwsim.Conv2d(
+                item, sizes["C"], 512, sizes["H"], sizes["W"], 3, padding=1, batch=sizes["N"]
+            )
+        elif item.startswith("cuBLAS"):
+            layer = hwsim.MatMul(item, 8192, 8192, 8192)
+        else:
+            continue
+        bound, why = next((found for start, found in known.items() if item.startswith(start)), (0.08, ""))
+        what = item.removesuffix(" TFLOPS").replace(" R=3 S=3 filters=512 padding=1 forward", "")
+        rate = machine.run(layer).ops_per_second / 1e12
+        yield Row("V100", what, "TFLOPS", float(row["value"]), rate, bound, why)
+
+
 def cnv_network(batch: int) -> hwsim.Network:
     """FINN's network for CIFAR-10, with the layers that BNN-PYNQ's configuration lists."""
     sizes = [(3, 64, 32), (64, 64, 30), (64, 128, 14), (128, 128, 12), (128, 256, 5), (256, 256, 3)]
@@ -265,7 +297,7 @@ def cnv_network(batch: int) -> hwsim.Network:
     return hwsim.Network("CNV", [*layers, *last])
 
 
-MACHINES = (systolic, loop_nests, eyeriss, dadiannao, tpu, eie, fpga)
+MACHINES = (systolic, loop_nests, eyeriss, dadiannao, tpu, eie, tensor_core, fpga)
 
 
 def rows() -> Iterable[Row]:

@@ -86,9 +86,9 @@ class TensorCoreGPU:
     (125.3, 2, 123, {'tiles': 4096, 'waves': 26, 'tile slots': 4160})
 
     Held against (`tests/reference/volta_v100.csv`, `tensor_core_published.csv`): the whitepaper's 125 TFLOPS, +0.3%;
-    cuBLAS's best, 83 (Markidis et al., 2018): +49% at 8192, as nothing stalls here. Time of DeepBench's small products,
-    whose tiles do not fill a wave: -0.5%, +8%, +29%, -0.4%; of its convolution -24%. Of its 5124 x 9124 x 2560: -77%. That
-    ran at 27 TFLOPS, within reach without tensor cores, and cuBLAS then needed sides that are multiples of 8 for them.
+    cuBLAS's best, 83 (Markidis et al., 2018): +49% at 8192, as nothing stalls here. Speed of DeepBench's small products,
+    whose tiles do not fill a wave: +0.5%, -7%, -23%, +0.4%; of its convolution +32%. Of its 5124 x 9124 x 2560: 4.3 times.
+    That ran at 27 TFLOPS; the likely reason is that cuBLAS then used tensor cores only for sides that are multiples of 8.
     """
 
     sms: int = 80  # this and the next two: NVIDIA Tesla V100 whitepaper, 2017
