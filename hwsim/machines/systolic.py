@@ -38,6 +38,7 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hwsim.energy import HOROWITZ_45NM, EnergyTable
 from hwsim.report import Report
 from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
 
@@ -83,9 +84,11 @@ class SystolicArray:
     drain : bool, whether an output-stationary array is charged the `rows` cycles that push its sums out. The other
         dataflows push their results out as they go.
     clock : float, cycles a second
-    bits, sum_bits : int, of an operand and of a sum in memory, for the traffic in bytes
+    bits, sum_bits : int, of an operand and of a sum
+    table : EnergyTable
 
-    Left out: stalls for memory, loading the next fold while this one runs, and energy.
+    Modelled: every number that enters, leaves, or goes from a PE to the next, for each needed MAC. Left out: stalls for
+    memory, loading the next fold while this one runs, what idle PEs hand on, DRAM.
 
     Raises
     ------
@@ -114,6 +117,7 @@ class SystolicArray:
     clock: float = 700e6
     bits: int = 8
     sum_bits: int = 32
+    table: EnergyTable = HOROWITZ_45NM
 
     def __post_init__(self) -> None:
         """Check the parameters."""
@@ -183,7 +187,8 @@ class SystolicArray:
         Returns
         -------
         Report
-            `traffic` is bytes at the edge of the array; `counts` are the numbers behind it, and the folds.
+            `traffic` in bytes: "buffer" at the edge of the array, "array" from PE to PE, "register" what stays in the
+            PEs, read (and, for sums, written) for each MAC. `counts`: the numbers that cross the edge, and the folds.
 
         Raises
         ------
@@ -196,6 +201,16 @@ class SystolicArray:
     def _layer(self, layer: MatMul | Conv2d) -> Report:
         counts = self.counts(layer)
         results = counts["output writes"] + counts["partial sum reads"]
+        operands = counts["activation reads"] + counts["weight reads"]
+        moving = {"os": 2 * self.bits}.get(
+            self.dataflow, self.bits + self.sum_bits
+        )  # of a MAC, to the neighbors
+        staying = {"os": 2 * self.sum_bits}.get(self.dataflow, self.bits)
+        traffic = {
+            "buffer": (operands * self.bits + results * self.sum_bits) / 8,
+            "array": layer.macs * moving / 8,
+            "register": layer.macs * staying / 8,
+        }
         return Report(
             name=layer.name,
             machine=str(self),
@@ -203,11 +218,8 @@ class SystolicArray:
             cycles=self.cycles(layer),
             clock=self.clock,
             units=self.units,
-            traffic={
-                "activation SRAM": counts["activation reads"] * self.bits / 8,
-                "weight SRAM": counts["weight reads"] * self.bits / 8,
-                "output SRAM": results * self.sum_bits / 8,
-            },
+            energy=self.table.charge(layer.macs, f"int{self.bits}", traffic),
+            traffic=traffic,
             counts={**counts, "folds": _repeats(layer) * prod(self.folds(layer))},
         )
 
