@@ -21,24 +21,26 @@ class Format(ABC):
 
     has_nan = False  # whether the format can hold "not a number"
 
-    @property
     @abstractmethod
-    def range(self) -> tuple[float, float]:
-        """Lowest and largest finite value."""
+    def values(self) -> np.ndarray:
+        """All finite values in ascending order, zero once: float64 array, for formats of up to 16 bits."""
 
     @property
-    @abstractmethod
-    def smallest(self) -> float:
-        """Smallest value above zero."""
+    def range(self) -> tuple[float, float]:
+        """Lowest and largest finite value."""
+        values = self.values()
+        return float(values[0]), float(values[-1])
 
     @property
     def largest(self) -> float:
         """Largest finite value."""
         return self.range[1]
 
-    @abstractmethod
-    def values(self) -> np.ndarray:
-        """All finite values in ascending order, zero once: float64 array, for formats of up to 16 bits."""
+    @property
+    def smallest(self) -> float:
+        """Smallest value above zero."""
+        values = self.values()
+        return float(values[values > 0][0])
 
     @abstractmethod
     def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
@@ -264,17 +266,6 @@ class Log2(Format):
         """The smallest exponent."""
         return self.top - (2 ** (self.bits - self.signed) - 2)
 
-    @property
-    def smallest(self) -> float:
-        """Smallest value above zero."""
-        return 2.0**self._bottom
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """Lowest and largest value."""
-        largest = 2.0**self.top
-        return -largest if self.signed else 0.0, largest
-
     def values(self) -> np.ndarray:
         """All values in ascending order."""
         positive = np.ldexp(1.0, np.arange(self._bottom, self.top + 1))
@@ -302,16 +293,6 @@ class _Scaled(Format):
                 f"{type(self).__name__}: scale must be a positive number that float32 can hold, got {self.scale!r}"
             )
 
-    @property
-    def range(self) -> tuple[float, float]:
-        """Lowest and largest value."""
-        return -float(self.scale), float(self.scale)
-
-    @property
-    def smallest(self) -> float:
-        """Smallest value above zero: there is only one."""
-        return float(self.scale)
-
 
 @dataclass(frozen=True)
 class Binary(_Scaled):
@@ -326,7 +307,7 @@ class Binary(_Scaled):
 
     def values(self) -> np.ndarray:
         """Both values in ascending order."""
-        return np.array(self.range)
+        return np.array([-self.scale, self.scale], float)
 
     def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         up = _goes_up((np.clip(x / self.scale, -1, 1) + 1) / 2, rng)
@@ -345,7 +326,7 @@ class Ternary(_Scaled):
 
     def values(self) -> np.ndarray:
         """The three values in ascending order."""
-        return np.array([-self.largest, 0.0, self.largest])
+        return np.array([-self.scale, 0, self.scale], float)
 
     def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         return _to_integer(np.clip(x / self.scale, -1, 1), rng) * self.scale
