@@ -140,14 +140,10 @@ class LoopNest:
     - Partial sums are read back, except at an output's first visit. The outermost level has no fills.
     - The innermost keeper of an operand is read for each MAC.
 
-    Left out: capacities, padding (pixels around the input count as stored), and neighbors that pass
-    each other their overlap. Where a stride jumps over pixels, they do not count as touched; Timeloop counts the whole
-    span.
+    Left out: capacities, padding (pixels around the input count as stored), and neighbors that pass each other their
+    overlap. Where a stride jumps over pixels, they do not count as touched; Timeloop counts the whole span.
 
-    Raises
-    ------
-    ValueError
-        When the first part does not keep everything or two levels have the same name.
+    ValueError when the first part does not keep everything or two levels have the same name.
 
     Held against: Timeloop on the two nests of `tests/reference/timeloop_loopnests.csv`: all reads, fills, updates,
     instances and cycles are equal.
@@ -195,12 +191,8 @@ class LoopNest:
 
         Returns
         -------
-        dict of (level, tensor) -> Accesses, in elements, for one instance
-
-        Raises
-        ------
-        ValueError
-            When the loops do not cover the layer exactly, naming each dim that is off, or the layer has groups or steps.
+        dict of (level, tensor) -> Accesses, in elements, for one instance. ValueError when the loops do not cover the
+        layer exactly, naming each dim that is off, or the layer has groups or steps.
         """
         conv = _as_conv(layer)
         self._check_cover(conv)
