@@ -67,7 +67,8 @@ def sweep(
         When points failed, after all others are done: it names their parameters and holds the rows. Failed points are not
         in the file and are computed again the next time.
     BrokenExecutor
-        When the executor lost a worker and gave up; what was done until then is in the file.
+        When the executor lost a worker and gave up; what was done until then is in the file. Dask does not give up: other
+        workers take over, and a point that killed several of them has failed.
     """
     points = _points(grid)
     table = _Table(path, list(next(iter(points.values()), {})))
