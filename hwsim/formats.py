@@ -125,7 +125,7 @@ class FixedPoint(Format):
 
     @property
     def _fits_float32(self) -> bool:
-        return self.bits <= 24
+        return self.bits - self.signed <= 24
 
     def values(self) -> np.ndarray:
         """All values in ascending order."""

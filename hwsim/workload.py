@@ -168,12 +168,11 @@ class Conv2d(Layer):
             out_channels=self.out_channels,
             height=self.height,
             width=self.width,
-            kernel=self.kernel,
-            stride=self.stride,
             groups=self.groups,
             batch=self.batch,
         )
-        check_sizes(self.name, least=0, padding=self.padding)
+        check_pairs(self.name, kernel=self.kernel, stride=self.stride)
+        check_pairs(self.name, least=0, padding=self.padding)
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ValueError(
                 f"{self.name}: groups={self.groups} must divide in_channels={self.in_channels} and "
@@ -324,11 +323,17 @@ def layers_of(workload: MatMul | Conv2d | Network) -> tuple[MatMul | Conv2d, ...
     return layers
 
 
-def check_sizes(name: str, least: int = 1, **sizes: Size) -> None:
-    """ValueError unless each size is an integer, or a pair of them, of at least `least`."""
+def check_sizes(name: str, least: int = 1, **sizes: int) -> None:
+    """ValueError unless each size is an integer of at least `least`."""
     for field, size in sizes.items():
-        for value in size if isinstance(size, tuple) else (size,):
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name}: {field} must be an integer of at least {least}, got {size!r}")
+        if not isinstance(size, int) or isinstance(size, bool) or size < least:
+            raise ValueError(f"{name}: {field} must be an integer of at least {least}, got {size!r}")
+
+
+def check_pairs(name: str, least: int = 1, **sizes: Size) -> None:
+    """ValueError unless each size is an integer of at least `least`, or a pair of them."""
+    for field, size in sizes.items():
         if isinstance(size, tuple) and len(size) != 2:
             raise ValueError(f"{name}: {field} must be one number or a pair, got {size!r}")
+        for value in pair(size):
+            check_sizes(name, least, **{field: value})

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from hwsim.energy import HOROWITZ_45NM, EnergyTable
 from hwsim.report import Report
-from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
+from hwsim.workload import Conv2d, MatMul, Network, check_pairs, check_sizes, layers_of
 
 Rounding = Literal["truncate", "nearest"]
 SIDE = 4  # of a tensor core's matrices
@@ -104,8 +104,9 @@ class TensorCoreGPU:
 
     def __post_init__(self) -> None:
         """Check the sizes, and that the tile fits."""
-        check_sizes("TensorCoreGPU", sms=self.sms, cores=self.cores, registers=self.registers, warp=self.warp)
-        check_sizes("TensorCoreGPU", shared=self.shared, l2=self.l2, tile=self.tile[:2], depth=self.tile[2])
+        check_sizes("TensorCoreGPU", sms=self.sms, cores=self.cores, registers=self.registers)
+        check_sizes("TensorCoreGPU", shared=self.shared, l2=self.l2, depth=self.tile[2])
+        check_pairs("TensorCoreGPU", tile=self.tile[:2], warp=self.warp)
         if not (self.clock > 0 and self.bandwidth > 0):
             raise ValueError("TensorCoreGPU: clock and bandwidth must be positive, a second")
         (rows, columns, depth), (down, across) = self.tile, self.warp
