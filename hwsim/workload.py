@@ -6,7 +6,8 @@ A MAC is one multiplication and the addition that takes its result; it counts as
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
+from numbers import Integral, Real
 from typing import Protocol
 
 Size = int | tuple[int, int]  # one number for a square
@@ -326,7 +327,7 @@ def layers_of(workload: MatMul | Conv2d | Network) -> tuple[MatMul | Conv2d, ...
 def check_sizes(name: str, least: int = 1, **sizes: int) -> None:
     """ValueError unless each size is an integer of at least `least`."""
     for field, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool) or size < least:
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < least:
             raise ValueError(f"{name}: {field} must be an integer of at least {least}, got {size!r}")
 
 
@@ -337,3 +338,10 @@ def check_pairs(name: str, least: int = 1, **sizes: Size) -> None:
             raise ValueError(f"{name}: {field} must be one number or a pair, got {size!r}")
         for value in pair(size):
             check_sizes(name, least, **{field: value})
+
+
+def check_positive(name: str, **values: float) -> None:
+    """ValueError unless each value is a finite number above 0."""
+    for field, value in values.items():
+        if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < inf:
+            raise ValueError(f"{name}: {field} must be a finite number above 0, got {value!r}")
