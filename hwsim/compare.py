@@ -30,12 +30,15 @@ class Comparison:
     name : str, the workload
     ops : int, its operations, zeros included
     reports : dict of machine -> Report
+    prices : dict of machine -> what its energies are charged by: a table's name, or "its power". Energies of different
+        prices do not compare: Eyeriss' own are relative, and stand for MACs.
     refused : dict of machine -> why it cannot run the workload
     """
 
     name: str
     ops: int
     reports: Mapping[str, Report]
+    prices: Mapping[str, str]
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> str:
@@ -43,13 +46,13 @@ class Comparison:
         names = [*self.reports, *self.refused]
         width = max(len(name) for name in (self.name, *names)) + 2
         lines = [
-            f"{self.name:<{width}}{'time':>14}{'energy':>14}{'Gop/s':>12}{'utilization':>13}{'DRAM':>13}"
+            f"{self.name:<{width}}{'time':>14}{'energy':>14}{'Gop/s':>12}{'utilization':>13}{'DRAM':>13}  prices"
         ]
         for name, report in self.reports.items():
             memory = f"{report.traffic['DRAM'] / 1e6:,.2f} MB" if "DRAM" in report.traffic else "-"
             lines.append(
                 f"{name:<{width}}{report.seconds * 1e3:>11,.3f} ms{report.joules * 1e3:>11,.3f} mJ"
-                f"{self.ops / report.seconds / 1e9:>12,.1f}{report.utilization:>13.1%}{memory:>13}"
+                f"{self.ops / report.seconds / 1e9:>12,.1f}{report.utilization:>13.1%}{memory:>13}  {self.prices[name]}"
             )
         lines += [f"{name:<{width}}  refuses: {reason}" for name, reason in self.refused.items()]
         return "\n".join(lines)
@@ -99,9 +102,9 @@ def compare(
     >>> from hwsim import MatMul, SystolicArray, compare
     >>> arrays = [SystolicArray(8, 8, dataflow) for dataflow in ("ws", "os")]
     >>> print(compare(MatMul("fc", 64, 256, 256), arrays).table())
-    fc                                  time        energy       Gop/s  utilization         DRAM
-    8 x 8 systolic array, ws        0.126 ms      0.032 mJ        66.7        74.4%            -
-    8 x 8 systolic array, os        0.102 ms      0.025 mJ        82.5        92.1%            -
+    fc                                  time        energy       Gop/s  utilization         DRAM  prices
+    8 x 8 systolic array, ws        0.126 ms      0.032 mJ        66.7        74.4%            -  Horowitz 45 nm
+    8 x 8 systolic array, os        0.102 ms      0.025 mJ        82.5        92.1%            -  Horowitz 45 nm
     """
     layers_of(workload)
     if isinstance(machines, Machine):
@@ -109,6 +112,7 @@ def compare(
     named = machines.items() if isinstance(machines, Mapping) else ((None, machine) for machine in machines)
     reports: dict[str, Report] = {}
     refused: dict[str, str] = {}
+    prices: dict[str, str] = {}
     for given, machine in named:
         if table is not None:
             machine = replace(machine, table=table)  # type: ignore[type-var]  # machines are dataclasses
@@ -121,8 +125,10 @@ def compare(
             raise ValueError(f"two machines have the name {name!r}: give compare a dict of name -> machine")
         if isinstance(result, Report):
             reports[name] = result
+            charged = getattr(machine, "table", None)
+            prices[name] = charged.name if charged else "its power"
         else:
             refused[name] = result
     if not reports and not refused:
         raise ValueError("compare needs at least one machine")
-    return Comparison(workload.name, workload.ops, reports, refused)
+    return Comparison(workload.name, workload.ops, reports, prices, refused)

@@ -18,12 +18,17 @@ def test_reports_are_those_of_the_machines():
     comparison = compare(network, machines)
     assert list(comparison.reports.values()) == [machine.run(network) for machine in machines]
     lines = comparison.table().splitlines()
-    assert lines[0].split() == ["LeNet-5", "time", "energy", "Gop/s", "utilization", "DRAM"]
+    assert lines[0].split() == ["LeNet-5", "time", "energy", "Gop/s", "utilization", "DRAM", "prices"]
     for line, report in zip(lines[1:], comparison.reports.values(), strict=True):
         assert line.startswith(report.machine)
         assert f"{report.seconds * 1e3:,.3f} ms" in line
         assert f"{report.joules * 1e3:,.3f} mJ" in line
-    assert lines[1].endswith(f"{comparison.reports['Eyeriss, 12 x 14 PEs'].traffic['DRAM'] / 1e6:,.2f} MB")
+    assert f"{comparison.reports['Eyeriss, 12 x 14 PEs'].traffic['DRAM'] / 1e6:,.2f} MB" in lines[1]
+    assert [line.split("  ")[-1] for line in lines[1:]] == [
+        "Eyeriss, relative (a MAC as 1 pJ)",
+        "its power",
+        "Horowitz 45 nm",
+    ]
 
 
 def test_the_picture_has_a_bar_for_each():
@@ -43,6 +48,7 @@ def test_one_table_of_energies_for_all():
     comparison = compare(
         layer, [Eyeriss(), EIE(), SystolicArray(16, 16, bits=16), DaDianNao()], table=EIE_TABLE_I
     )
+    assert set(comparison.prices.values()) == {"EIE Table I"}
     for report in comparison.reports.values():
         work = report.counts["work"] if "EIE" in report.machine else report.macs
         assert report.energy["mac"] == pytest.approx(work * EIE_TABLE_I.mac("int16"))
