@@ -34,6 +34,12 @@ class Link:
     ------
     ValueError
         When the latency is negative, or a rate is not positive.
+
+    Examples
+    --------
+    >>> link = Link(latency=1e-6, bandwidth=10e9)
+    >>> f"{link.seconds(1e6) * 1e6:.0f} us"
+    '101 us'
     """
 
     latency: float
@@ -55,11 +61,11 @@ class Link:
 class Message(NamedTuple):
     """Elements `start` to `stop` go from one node to another, which adds them or (`add=False`) takes them over."""
 
-    source: int
-    target: int
-    start: int
-    stop: int
-    add: bool
+    source: int  #: Node that sends.
+    target: int  #: Node that receives.
+    start: int  #: First element.
+    stop: int  #: Element after the last.
+    add: bool  #: Whether the target adds.
 
 
 Rounds = Iterator[list[Message]]
@@ -167,6 +173,17 @@ class ParameterServer(AllReduce):
     Parameters
     ----------
     workers : int, at least 1; the server is one node more
+
+    Raises
+    ------
+    ValueError
+        When `workers` is not a positive integer.
+
+    Examples
+    --------
+    >>> exchange = ParameterServer(4).simulate(np.ones((4, 1000)), Link(10e-6, 1e9))
+    >>> exchange.rounds, exchange.sent  # four workers, and the server
+    (2, (8000, 8000, 8000, 8000, 32000))
     """
 
     workers: int
@@ -200,6 +217,17 @@ class Tree(AllReduce):
     Parameters
     ----------
     workers : int, at least 1
+
+    Raises
+    ------
+    ValueError
+        When `workers` is not a positive integer.
+
+    Examples
+    --------
+    >>> exchange = Tree(4).simulate(np.ones((4, 1000)), Link(10e-6, 1e9))
+    >>> exchange.rounds, exchange.sent
+    (4, (16000, 8000, 16000, 8000))
     """
 
     workers: int
@@ -239,6 +267,17 @@ class Ring(AllReduce):
     Parameters
     ----------
     workers : int, at least 1
+
+    Raises
+    ------
+    ValueError
+        When `workers` is not a positive integer.
+
+    Examples
+    --------
+    >>> exchange = Ring(4).simulate(np.diag([1, 2, 3, 4]), Link(10e-6, 1e9))
+    >>> exchange.output[0].tolist(), exchange.rounds, exchange.sent
+    ([1, 2, 3, 4], 6, (48, 48, 48, 48))
     """
 
     workers: int
@@ -269,6 +308,17 @@ class Torus(AllReduce):
     Parameters
     ----------
     rows, cols : int, at least 1; worker i of the rows x cols `workers` stands in row i // cols
+
+    Raises
+    ------
+    ValueError
+        When a size is not a positive integer.
+
+    Examples
+    --------
+    >>> link = Link(latency=10e-6, bandwidth=1e9)
+    >>> [f"{algorithm.seconds(100e3, link) * 1e3:.2f} ms" for algorithm in (Ring(64), Torus.of(64))]
+    ['1.46 ms', '0.48 ms']
     """
 
     rows: int
@@ -359,6 +409,12 @@ def scaling(
     ------
     ValueError
         When the mode is neither, or a number is out of range.
+
+    Examples
+    --------
+    >>> rows = scaling(Ring, [1, 4, 16], compute=0.1, gradient_bytes=100e6, link=Link(10e-6, 1e9))
+    >>> [(row.workers, round(row.speedup, 1)) for row in rows]
+    [(1, 1.0), (4, 1.6), (16, 5.6)]
     """
     if mode not in ("weak", "strong"):
         raise ValueError(f'mode must be "weak" or "strong", got {mode!r}')
