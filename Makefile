@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 export JUPYTER_PLATFORM_DIRS = 1
 
-.PHONY: help start test check format book labs grade grade-report bench clean environment test-environment
+.PHONY: help start test check format book labs grade grade-report validate bench clean environment test-environment
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -35,12 +35,18 @@ grade: environment  ## grade a folder of submissions: make grade SUBMISSIONS=fol
 grade-report: environment  ## grade known wrong and right answers: how good are the labs' checks?
 	$(BIN)/python -m grading report $(ARGS)
 
-bench: environment  ## full-size measurements, beside other libraries in the same run
+validate: environment  ## the simulator beside published chips and other simulators
+	$(BIN)/python -m tools.validate
+
+bench: environment  ## full-size measurements, beside other libraries and simulators in the same run (ten minutes)
+	$(BIN)/python -m bench.imports
 	$(BIN)/python -m bench.eie
+	$(BIN)/python -m bench.eyeriss
+	$(BIN)/python -m bench.systolic
 
 clean:           ## remove what was built; the environment and the notebooks stay
 	rm -rf _build .jupyter_cache .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
-	find . -name __pycache__ -prune -not -path './.venv/*' -exec rm -rf {} +
+	find . -name __pycache__ -prune -not -path './.venv*/*' -exec rm -rf {} +
 
 environment:
 	@$(PYTHON) tools/environment.py requirements.txt

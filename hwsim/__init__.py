@@ -15,9 +15,11 @@ from hwsim.machines import (
     EdgeTPU,
     Eyeriss,
     SystolicArray,
+    TensorCoreGPU,
     TPUv1,
     TPUv2,
     TPUv3,
+    mma,
 )
 from hwsim.memory import training_memory
 from hwsim.pareto import pareto
@@ -63,6 +65,7 @@ __all__ = [
     "TPUv1",
     "TPUv2",
     "TPUv3",
+    "TensorCoreGPU",
     "Ternary",
     "Torus",
     "Tree",
@@ -72,6 +75,7 @@ __all__ = [
     "formats",
     "interconnect",
     "layer_energy",
+    "mma",
     "networks",
     "pareto",
     "roofline",

@@ -1,9 +1,10 @@
 """One workload on several machines, as one table and one picture."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from hwsim.energy import EnergyTable
 from hwsim.report import Report
 from hwsim.workload import Conv2d, MatMul, Network
 
@@ -42,20 +43,16 @@ class Comparison:
             f"{self.name:<{width}}{'time':>14}{'energy':>14}{'Gop/s':>12}{'utilization':>13}{'DRAM':>13}"
         ]
         for name, report in self.reports.items():
-            energy = f"{report.joules * 1e3:,.3f} mJ" if report.energy else "not modelled"
             memory = f"{report.traffic['DRAM'] / 1e6:,.2f} MB" if "DRAM" in report.traffic else "-"
             lines.append(
-                f"{name:<{width}}{report.seconds * 1e3:>11,.3f} ms{energy:>14}"
+                f"{name:<{width}}{report.seconds * 1e3:>11,.3f} ms{report.joules * 1e3:>11,.3f} mJ"
                 f"{report.ops_per_second / 1e9:>12,.1f}{report.utilization:>13.1%}{memory:>13}"
             )
         lines += [f"{name:<{width}}  refuses: {reason}" for name, reason in self.refused.items()]
         return "\n".join(lines)
 
     def plot(self) -> "Figure":
-        """Draw time and energy, as bars on logarithmic axes; return the Matplotlib figure.
-
-        The energies of machines with different tables are in different money: see that all have the same.
-        """
+        """Draw time and energy, as bars on logarithmic axes; return the Matplotlib figure."""
         import matplotlib.pyplot as plt
 
         figure, axes = plt.subplots(1, 2, figsize=(9, 1 + 0.35 * len(self.reports)), sharey=True)
@@ -71,7 +68,9 @@ class Comparison:
 
 
 def compare(
-    workload: MatMul | Conv2d | Network, machines: Iterable[Machine] | Mapping[str, Machine]
+    workload: MatMul | Conv2d | Network,
+    machines: Iterable[Machine] | Mapping[str, Machine],
+    table: EnergyTable | None = None,
 ) -> Comparison:
     """Run a workload on each machine.
 
@@ -79,6 +78,8 @@ def compare(
     ----------
     workload : MatMul, Conv2d or Network
     machines : machines, or a dict of name -> machine to name them; without it each has the name that its reports have.
+    table : EnergyTable or None. With a table every machine charges its prices, so that energies can be compared;
+        without it each has its own (for some, the published power).
 
     Returns
     -------
@@ -96,13 +97,15 @@ def compare(
     >>> arrays = [SystolicArray(8, 8, dataflow) for dataflow in ("ws", "os")]
     >>> print(compare(MatMul("fc", 64, 256, 256), arrays).table())
     fc                                  time        energy       Gop/s  utilization         DRAM
-    8 x 8 systolic array, ws        0.126 ms  not modelled        66.7        74.4%            -
-    8 x 8 systolic array, os        0.102 ms  not modelled        82.5        92.1%            -
+    8 x 8 systolic array, ws        0.126 ms      0.032 mJ        66.7        74.4%            -
+    8 x 8 systolic array, os        0.102 ms      0.025 mJ        82.5        92.1%            -
     """
     named = machines.items() if isinstance(machines, Mapping) else ((None, machine) for machine in machines)
     reports: dict[str, Report] = {}
     refused: dict[str, str] = {}
     for given, machine in named:
+        if table is not None:
+            machine = replace(machine, table=table)  # type: ignore[type-var]  # machines are dataclasses
         try:
             result: Report | str = machine.run(workload)
         except ValueError as error:

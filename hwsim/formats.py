@@ -2,7 +2,8 @@
 
 A format is a finite set of values; `quantize` takes each number to one of them, either to the nearest or, at random,
 to one of its two neighbors so that the mean is right (stochastic rounding). The results stay NumPy floating-point
-arrays, so that any computation can go on with them.
+arrays, so that any computation can go on with them. Only `Float` can hold NaN and infinities: the other formats
+refuse NaN, and infinities saturate.
 """
 
 from abc import ABC, abstractmethod
@@ -20,24 +21,26 @@ class Format(ABC):
 
     has_nan = False  # whether the format can hold "not a number"
 
-    @property
     @abstractmethod
-    def largest(self) -> float:
-        """Largest finite value."""
-
-    @property
-    @abstractmethod
-    def smallest(self) -> float:
-        """Smallest value above zero."""
+    def values(self) -> np.ndarray:
+        """All finite values in ascending order, zero once: float64 array, for formats of up to 16 bits."""
 
     @property
     def range(self) -> tuple[float, float]:
         """Lowest and largest finite value."""
-        return -self.largest, self.largest
+        values = self.values()
+        return float(values[0]), float(values[-1])
 
-    @abstractmethod
-    def values(self) -> np.ndarray:
-        """All finite values in ascending order, zero once: float64 array, for formats of up to 16 bits."""
+    @property
+    def largest(self) -> float:
+        """Largest finite value."""
+        return self.range[1]
+
+    @property
+    def smallest(self) -> float:
+        """Smallest value above zero."""
+        values = self.values()
+        return float(values[values > 0][0])
 
     @abstractmethod
     def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
@@ -59,12 +62,8 @@ class Format(ABC):
         Returns
         -------
         array of the same shape: float64 for float64 and integers of 32 and 64 bits, otherwise float32 where that
-        holds every value of the format exactly.
-
-        Raises
-        ------
-        ValueError
-            When `x` is not real, holds NaN that the format has no code for, or `rounding` and `rng` do not fit.
+        holds every value of the format exactly. ValueError when `x` is not real, holds NaN that the format has no code
+        for, or `rounding` and `rng` do not fit.
         """
         x = np.asarray(x)
         if x.dtype.kind not in "iufb":
@@ -77,10 +76,8 @@ class Format(ABC):
             exact = x.astype(np.float64)
         if not self.has_nan and np.isnan(exact).any():
             raise ValueError(f"{self} has no code for NaN: replace the NaN before quantizing")
-        kept = np.float32 if self._fits_float32 else np.float64
-        return self._round(exact, rng if rounding == "stochastic" else None).astype(
-            np.result_type(x.dtype, kept)
-        )[()]
+        result = self._round(exact, rng if rounding == "stochastic" else None)
+        return result.astype(np.result_type(x.dtype, np.float32 if self._fits_float32 else np.float64))[()]
 
     @property
     def _fits_float32(self) -> bool:
@@ -98,12 +95,7 @@ class FixedPoint(Format):
     fraction : int, -64 to 64, bits after the binary point; negative or above `bits` moves the point out of the number.
     signed : bool, two's complement (one more value below zero than above), or zero and above only.
 
-    Nearest rounding breaks ties to the even k. Infinities saturate; NaN is refused.
-
-    Raises
-    ------
-    ValueError
-        When a parameter is out of range.
+    Nearest rounding breaks ties to the even k. ValueError when a parameter is out of range.
 
     Examples
     --------
@@ -134,28 +126,19 @@ class FixedPoint(Format):
         return min(self.step, self.largest)
 
     @property
-    def largest(self) -> float:
-        """Largest value."""
-        return self._integers[1] * self.step
-
-    @property
     def range(self) -> tuple[float, float]:
         """Lowest and largest value."""
-        return self._integers[0] * self.step, self.largest
-
-    @property
-    def _integers(self) -> tuple[int, int]:
-        return (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.signed else (0, 2**self.bits - 1)
+        lowest = -(2 ** (self.bits - 1)) if self.signed else 0
+        return lowest * self.step, (lowest + 2**self.bits - 1) * self.step
 
     @property
     def _fits_float32(self) -> bool:
-        return self.bits <= 24
+        return self.bits - self.signed <= 24
 
     def values(self) -> np.ndarray:
         """All values in ascending order."""
         _check_small(self, self.bits)
-        lowest, largest = self._integers
-        return np.arange(lowest, largest + 1) * self.step
+        return self.range[0] + np.arange(2**self.bits) * self.step
 
     def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         # Clipped first, so that a step that overflows float64 is never computed.
@@ -179,12 +162,8 @@ class Float(Format):
         False: to infinity, or to NaN in a format that has none. These are the two conversion modes of the OCP
         specification of 8-bit floating point (OFP8, revision 1.0, 2023).
 
-    Nearest rounding breaks ties to the even mantissa. The sign of zero is kept, NaN stays NaN.
-
-    Raises
-    ------
-    ValueError
-        When a parameter is out of range.
+    Nearest rounding breaks ties to the even mantissa. The sign of zero is kept, NaN stays NaN. ValueError when a
+    parameter is out of range.
 
     Examples
     --------
@@ -226,11 +205,12 @@ class Float(Format):
         return 2.0**-self.mantissa
 
     @property
-    def largest(self) -> float:
-        """Largest finite value."""
+    def range(self) -> tuple[float, float]:
+        """Lowest and largest finite value."""
         field = 2**self.exponent - (2 if self.infinities else 1)
         taken = 1 if self.infinities else 2  # without infinities, the highest mantissa there is NaN
-        return (2 - taken * self.epsilon) * 2.0 ** (field - self.bias)
+        largest = (2 - taken * self.epsilon) * 2.0 ** (field - self.bias)
+        return -largest, largest
 
     @property
     def smallest(self) -> float:
@@ -252,8 +232,7 @@ class Float(Format):
         return np.concatenate([-positive[:0:-1], positive])
 
     def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        finite = np.isfinite(x)
-        number = np.where(finite, x, 0)
+        number = np.where(np.isfinite(x), x, 0)
         # frexp gives a fraction from 1/2 to 1, so the leading bit of x stands for 2**(power - 1).
         power = np.maximum(np.frexp(number)[1] - 1, 1 - self.bias)
         last = power - self.mantissa  # the last bit that is kept stands for 2**last
@@ -272,7 +251,7 @@ class Log2(Format):
     One code is zero; the others are the powers from 2**top downward, with both signs if `signed`. Nearest rounding is
     nearest in value: a number goes to 2**e from 0.75 * 2**e to just below 1.5 * 2**e, and to zero below half the
     smallest power (Zhou et al., "Incremental Network Quantization", ICLR 2017, arXiv 1702.03044, Equation 4; rounding
-    the logarithm instead would put the border at 1.41). Infinities saturate; NaN is refused.
+    the logarithm instead would put the border at 1.41).
 
     Parameters
     ----------
@@ -280,10 +259,7 @@ class Log2(Format):
     top : int, -64 to 64, the largest exponent
     signed : bool, whether there are numbers below zero.
 
-    Raises
-    ------
-    ValueError
-        When a parameter is out of range, or the smallest power would be below 2**-126, where float32 ends.
+    ValueError when a parameter is out of range, or the smallest power would be below 2**-126, where float32 ends.
 
     Examples
     --------
@@ -312,21 +288,6 @@ class Log2(Format):
         """The smallest exponent."""
         return self.top - (2 ** (self.bits - self.signed) - 2)
 
-    @property
-    def largest(self) -> float:
-        """Largest value."""
-        return 2.0**self.top
-
-    @property
-    def smallest(self) -> float:
-        """Smallest value above zero."""
-        return 2.0**self._bottom
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """Lowest and largest value."""
-        return -self.largest if self.signed else 0.0, self.largest
-
     def values(self) -> np.ndarray:
         """All values in ascending order."""
         positive = np.ldexp(1.0, np.arange(self._bottom, self.top + 1))
@@ -336,39 +297,23 @@ class Log2(Format):
     def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         x = np.clip(x, *self.range)
         size = np.abs(x)
-        below = np.ldexp(1.0, np.frexp(size)[1] - 1)
-        below = np.where(size < self.smallest, 0, below)
-        gap = np.maximum(
-            below, self.smallest
-        )  # the next power is twice as large; after zero comes the smallest
-        share = (size - below) / gap
-        up = share >= 0.5 if rng is None else rng.random(x.shape) < share
-        return np.copysign(below + up * gap, x)
+        below = np.where(size < self.smallest, 0, np.ldexp(1.0, np.frexp(size)[1] - 1))
+        gap = np.maximum(below, self.smallest)  # the next power is twice as large; after 0 comes the smallest
+        return np.copysign(below + gap * _goes_up((size - below) / gap, rng), x)
 
 
 @dataclass(frozen=True)
 class _Scaled(Format):
-    """What the formats with one magnitude above zero share: `scale`, their largest and smallest value."""
+    """What the formats with one magnitude above zero share: `scale`, a positive number that float32 can hold."""
 
     scale: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the scale."""
         if not FP32.smallest_normal <= self.scale <= FP32.largest:
-            name = type(self).__name__
             raise ValueError(
-                f"{name}: scale must be a positive number that float32 can hold, got {self.scale!r}"
+                f"{type(self).__name__}: scale must be a positive number that float32 can hold, got {self.scale!r}"
             )
-
-    @property
-    def largest(self) -> float:
-        """Largest value."""
-        return float(self.scale)
-
-    @property
-    def smallest(self) -> float:
-        """Smallest value above zero: there is only one."""
-        return self.largest
 
 
 @dataclass(frozen=True)
@@ -377,16 +322,7 @@ class Binary(_Scaled):
 
     Nearest rounding is the sign, with +scale for both zeros; stochastic rounding gives +scale with probability
     clip((x / scale + 1) / 2, 0, 1) (Courbariaux, Bengio, David, "BinaryConnect", NeurIPS 2015, arXiv 1511.00363,
-    Equations 1 to 3). Infinities saturate; NaN is refused.
-
-    Parameters
-    ----------
-    scale : float, the value above zero
-
-    Raises
-    ------
-    ValueError
-        When the scale is not a positive finite number that float32 can hold.
+    Equations 1 to 3). ValueError when the scale is not a positive number that float32 can hold.
 
     Examples
     --------
@@ -398,11 +334,10 @@ class Binary(_Scaled):
 
     def values(self) -> np.ndarray:
         """Both values in ascending order."""
-        return np.array(self.range)
+        return np.array([-self.scale, self.scale], float)
 
     def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        share = (np.clip(x / self.scale, -1, 1) + 1) / 2
-        up = share >= 0.5 if rng is None else rng.random(x.shape) < share
+        up = _goes_up((np.clip(x / self.scale, -1, 1) + 1) / 2, rng)
         return np.where(up, self.largest, -self.largest)
 
 
@@ -410,17 +345,8 @@ class Binary(_Scaled):
 class Ternary(_Scaled):
     """Three values, -scale, 0 and scale: two bits (their information is log2(3) = 1.58 bits).
 
-    Nearest rounding keeps numbers of a magnitude above scale/2 and takes the others to zero. Infinities saturate; NaN
-    is refused. (Li, Zhang, Liu, "Ternary Weight Networks", 2016, arXiv 1605.04711, choose the scale from the weights.)
-
-    Parameters
-    ----------
-    scale : float, the value above zero
-
-    Raises
-    ------
-    ValueError
-        When the scale is not a positive finite number that float32 can hold.
+    Nearest rounding keeps numbers of a magnitude above scale/2 and takes the others to zero. (Li, Zhang, Liu, "Ternary
+    Weight Networks", 2016, arXiv 1605.04711, choose the scale from the weights.) ValueError as for `Binary`.
 
     Examples
     --------
@@ -432,7 +358,7 @@ class Ternary(_Scaled):
 
     def values(self) -> np.ndarray:
         """The three values in ascending order."""
-        return np.array([-self.largest, 0.0, self.largest])
+        return np.array([-self.scale, 0, self.scale], float)
 
     def _round(self, x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         return _to_integer(np.clip(x / self.scale, -1, 1), rng) * self.scale
@@ -440,10 +366,13 @@ class Ternary(_Scaled):
 
 def _to_integer(x: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
     """Round to integers: to the nearest, ties to even, or with a generator at random with the right mean."""
-    if rng is None:
-        return np.rint(x)
     below = np.floor(x)
-    return below + (rng.random(x.shape) < x - below)
+    return np.rint(x) if rng is None else below + _goes_up(x - below, rng)
+
+
+def _goes_up(share: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    """Whether a number that lies `share` of the gap above its lower neighbor is rounded to the upper one."""
+    return share >= 0.5 if rng is None else rng.random(share.shape) < share
 
 
 def _check_integer(name: str, field: str, value: int, low: int, high: int) -> None:

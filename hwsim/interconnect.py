@@ -11,29 +11,25 @@ ring and torus (which can halve the transfer), and trees that pipeline parts of 
 Thakur, Rabenseifner, Gropp, "Optimization of Collective Communication Operations in MPICH", 2005.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from math import inf, isqrt
 from typing import NamedTuple
 
 import numpy as np
 
+from hwsim.workload import check_sizes
+
 
 @dataclass(frozen=True)
 class Link:
-    """What a message costs.
+    """What a message costs; ValueError when the latency is negative or a rate not positive.
 
     Parameters
     ----------
     latency : float, seconds before the first byte arrives (alpha)
     bandwidth : float, bytes a second (1 / beta)
     adding : float, bytes a second at which a node adds what arrives to what it has (1 / gamma); no cost by default
-
-    Raises
-    ------
-    ValueError
-        When the latency is negative, or a rate is not positive.
 
     Examples
     --------
@@ -92,9 +88,16 @@ class Exchange:
 
 
 class AllReduce:
-    """What the algorithms share: `simulate`, from `workers`, `nodes` and `schedule(elements)`."""
+    """What the algorithms share: `simulate`, from `workers` (p), `nodes` and `schedule(elements)`.
+
+    ValueError unless the numbers of workers, rows and columns are integers of at least 1.
+    """
 
     workers: int
+
+    def __post_init__(self) -> None:
+        """Check the sizes."""
+        check_sizes(type(self).__name__, **vars(self))
 
     @property
     def nodes(self) -> int:
@@ -106,7 +109,7 @@ class AllReduce:
         raise NotImplementedError
 
     def seconds(self, size: float, link: Link) -> float:
-        """Closed form of the time for `size` bytes on each worker."""
+        """Closed form of the time for `size` (n) bytes on each worker."""
         raise NotImplementedError
 
     def simulate(
@@ -119,7 +122,7 @@ class AllReduce:
 
         Parameters
         ----------
-        arrays : array (workers, ...) of numbers, what each worker has; left as it is
+        arrays : array (workers, ...) of numbers, what each worker has; left as it is. Anything else: ValueError.
         link : Link
         links : mapping (source, target) -> Link, the links that differ
 
@@ -127,11 +130,6 @@ class AllReduce:
         -------
         Exchange. The sum is exact for integers. Floating-point sums depend on the order of the additions, which differs
         between algorithms, but all workers have the same bits.
-
-        Raises
-        ------
-        ValueError
-            When there is not one array of numbers for each worker.
         """
         arrays = np.asarray(arrays)
         if arrays.ndim == 0 or len(arrays) != self.workers or arrays.dtype.kind not in "iufc":
@@ -143,13 +141,11 @@ class AllReduce:
         held = np.zeros((self.nodes, elements), arrays.dtype)
         held[: self.workers] = arrays.reshape(self.workers, elements)
         sent, received = [0] * self.nodes, [0] * self.nodes
-        rounds = messages = 0
-        seconds = 0.0
+        rounds, messages, seconds = 0, 0, 0.0
         for batch in self.schedule(elements):
-            payloads = [
-                held[m.source, m.start : m.stop].copy() for m in batch
-            ]  # all leave before any arrives
-            out, into = np.zeros(self.nodes), np.zeros(self.nodes)
+            # All messages of a round leave before any arrives.
+            payloads = [held[m.source, m.start : m.stop].copy() for m in batch]
+            out, into = np.zeros(self.nodes), np.zeros(self.nodes)  # seconds that each port is busy
             for message, payload in zip(batch, payloads, strict=True):
                 part = held[message.target, message.start : message.stop]
                 part[:] = part + payload if message.add else payload
@@ -168,17 +164,6 @@ class AllReduce:
 class ParameterServer(AllReduce):
     """Every worker sends its array to a server, which sends the sum to every worker: 2 p n bytes through its port.
 
-    Seconds: 2 p (alpha + n beta) + (p - 1) n gamma, for p workers and n bytes.
-
-    Parameters
-    ----------
-    workers : int, at least 1; the server is one node more
-
-    Raises
-    ------
-    ValueError
-        When `workers` is not a positive integer.
-
     Examples
     --------
     >>> exchange = ParameterServer(4).simulate(np.ones((4, 1000)), Link(10e-6, 1e9))
@@ -188,13 +173,9 @@ class ParameterServer(AllReduce):
 
     workers: int
 
-    def __post_init__(self) -> None:
-        """Check the number of workers."""
-        _check("ParameterServer", workers=self.workers)
-
     @property
     def nodes(self) -> int:
-        """The workers and the server."""
+        """The workers, and the server as one more."""
         return self.workers + 1
 
     def schedule(self, elements: int) -> Rounds:
@@ -204,24 +185,13 @@ class ParameterServer(AllReduce):
         yield [Message(server, w, 0, elements, add=False) for w in range(self.workers)]
 
     def seconds(self, size: float, link: Link) -> float:
-        """Closed form of the time for `size` bytes on each worker."""
+        """2 p (alpha + n beta) + (p - 1) n gamma."""
         return 2 * self.workers * link.seconds(size) + (self.workers - 1) * size / link.adding
 
 
 @dataclass(frozen=True)
 class Tree(AllReduce):
     """A binomial tree to worker 0 and back: pairs, then pairs of pairs, with the whole array in each message.
-
-    Seconds: ceil(log2 p) (2 (alpha + n beta) + n gamma), for p workers and n bytes: few rounds, many bytes.
-
-    Parameters
-    ----------
-    workers : int, at least 1
-
-    Raises
-    ------
-    ValueError
-        When `workers` is not a positive integer.
 
     Examples
     --------
@@ -231,10 +201,6 @@ class Tree(AllReduce):
     """
 
     workers: int
-
-    def __post_init__(self) -> None:
-        """Check the number of workers."""
-        _check("Tree", workers=self.workers)
 
     @property
     def depth(self) -> int:
@@ -253,7 +219,7 @@ class Tree(AllReduce):
             yield [Message(parent, child, 0, elements, add=False) for child, parent in level]
 
     def seconds(self, size: float, link: Link) -> float:
-        """Closed form of the time for `size` bytes on each worker."""
+        """ceil(log2 p) (2 (alpha + n beta) + n gamma): few rounds, many bytes."""
         return self.depth * (2 * link.seconds(size) + size / link.adding)
 
 
@@ -261,17 +227,7 @@ class Tree(AllReduce):
 class Ring(AllReduce):
     """Each worker passes a part of 1 / p to the next: p - 1 rounds sum the parts, p - 1 more hand the sums around.
 
-    Seconds: 2 (p - 1) alpha + 2 (p - 1) / p n beta + (p - 1) / p n gamma, for p workers and n bytes: the bytes hardly
-    grow with p, the rounds do. Patarasuk and Yuan, "Bandwidth Optimal All-reduce Algorithms", 2009.
-
-    Parameters
-    ----------
-    workers : int, at least 1
-
-    Raises
-    ------
-    ValueError
-        When `workers` is not a positive integer.
+    Patarasuk and Yuan, "Bandwidth Optimal All-reduce Algorithms", 2009.
 
     Examples
     --------
@@ -282,18 +238,13 @@ class Ring(AllReduce):
 
     workers: int
 
-    def __post_init__(self) -> None:
-        """Check the number of workers."""
-        _check("Ring", workers=self.workers)
-
     def schedule(self, elements: int) -> Rounds:
         """Yield the rounds that sum and the rounds that hand around."""
-        nodes = range(self.workers)
-        yield from _reduce_scatter(nodes, 0, elements)
-        yield from _all_gather(nodes, 0, elements)
+        for add in (True, False):
+            yield from _pass_on([(range(self.workers), range(elements))], add)
 
     def seconds(self, size: float, link: Link) -> float:
-        """Closed form of the time for `size` bytes on each worker."""
+        """2 (p - 1) alpha + (p - 1) / p n (2 beta + gamma): the bytes hardly grow with p, the rounds do."""
         part = size / self.workers
         return (self.workers - 1) * (2 * link.seconds(part) + part / link.adding)
 
@@ -302,17 +253,8 @@ class Ring(AllReduce):
 class Torus(AllReduce):
     """A ring in each row sums a part for each column, a ring in each column completes it, the rows hand it around.
 
-    Seconds, for r x c = p workers and n bytes: 2 (r + c - 2) alpha + 2 (p - 1) / p n beta + (p - 1) / p n gamma: the bytes
-    of the ring in far fewer rounds. Mikami et al., "Massively Distributed SGD", 2018, arXiv 1811.05233.
-
-    Parameters
-    ----------
-    rows, cols : int, at least 1; worker i of the rows x cols `workers` stands in row i // cols
-
-    Raises
-    ------
-    ValueError
-        When a size is not a positive integer.
+    Worker i of the rows x cols `workers` stands in row i // cols. Mikami et al., "Massively Distributed SGD", 2018,
+    arXiv 1811.05233.
 
     Examples
     --------
@@ -327,30 +269,27 @@ class Torus(AllReduce):
 
     def __post_init__(self) -> None:
         """Check the sizes and count the workers."""
-        _check("Torus", rows=self.rows, cols=self.cols)
+        super().__post_init__()
         object.__setattr__(self, "workers", self.rows * self.cols)
 
     @classmethod
     def of(cls, workers: int) -> "Torus":
         """Make the torus of that many workers that is closest to a square."""
-        _check("Torus", workers=workers)
+        check_sizes("Torus", workers=workers)
         rows = next(rows for rows in range(isqrt(workers), 0, -1) if workers % rows == 0)
         return cls(rows, workers // rows)
 
     def schedule(self, elements: int) -> Rounds:
         """Yield the rounds along the rows, along the columns, and along the rows again."""
-        grid = np.arange(self.workers).reshape(self.rows, self.cols).tolist()
-        columns = [
-            (nodes, *_part(_owned(j, self.cols), self.cols, 0, elements))
-            for j, nodes in enumerate(zip(*grid, strict=True))
-        ]
-        yield from _together(_reduce_scatter(row, 0, elements) for row in grid)
-        yield from _together(_reduce_scatter(*column) for column in columns)
-        yield from _together(_all_gather(*column) for column in columns)
-        yield from _together(_all_gather(row, 0, elements) for row in grid)
+        grid = np.arange(self.workers).reshape(self.rows, self.cols)
+        rows = [(row, range(elements)) for row in grid.tolist()]
+        # Column j has the rows' sums of part j + 1.
+        columns = [(col, _part(range(elements), j + 1, self.cols)) for j, col in enumerate(grid.T.tolist())]
+        for rings, add in ((rows, True), (columns, True), (columns, False), (rows, False)):
+            yield from _pass_on(rings, add)
 
     def seconds(self, size: float, link: Link) -> float:
-        """Closed form of the time for `size` bytes on each worker."""
+        """2 (rows + cols - 2) alpha + (p - 1) / p n (2 beta + gamma): the bytes of a ring in far fewer rounds."""
         return Ring(self.cols).seconds(size, link) + Ring(self.rows).seconds(size / self.cols, link)
 
 
@@ -403,12 +342,7 @@ def scaling(
 
     Returns
     -------
-    list of Scaling, in the order of `workers`
-
-    Raises
-    ------
-    ValueError
-        When the mode is neither, or a number is out of range.
+    list of Scaling, in the order of `workers`. ValueError when the mode is neither, or a number is out of range.
 
     Examples
     --------
@@ -425,7 +359,7 @@ def scaling(
         )
     rows = []
     for count in workers:
-        _check("scaling", workers=count)
+        check_sizes("scaling", workers=count)
         own = compute if mode == "weak" else compute / count
         communication = algorithm(count).seconds(gradient_bytes, link) if count > 1 else 0.0
         seconds = own + max(0.0, communication - overlap * own)
@@ -434,45 +368,23 @@ def scaling(
     return rows
 
 
-def _part(i: int, parts: int, start: int, stop: int) -> tuple[int, int]:
-    """Where part `i` of `parts` nearly equal ones lies."""
-    size = stop - start
-    return start + size * i // parts, start + size * (i + 1) // parts
+def _pass_on(rings: Sequence[tuple[Sequence[int], range]], add: bool) -> Rounds:
+    """The rounds of rings (nodes, elements) of one length, at the same time: each node sends a part to the next one.
+
+    A round later it sends the part that it has just got. With `add` node i begins with part i, and at the end has the
+    sum of part i + 1 (reduce-scatter); without, it begins with that one, and at the end has all (all-gather).
+    """
+    size, first = len(rings[0][0]), 0 if add else 1
+    for step in range(size - 1):
+        batch = []
+        for nodes, elements in rings:
+            for i, node in enumerate(nodes):
+                part = _part(elements, i + first - step, size)
+                batch.append(Message(node, nodes[(i + 1) % size], part.start, part.stop, add))
+        yield batch
 
 
-def _owned(i: int, workers: int) -> int:
-    """The part that worker `i` of a ring has summed after `_reduce_scatter`."""
-    return (i + 1) % workers
-
-
-def _ring_rounds(nodes: Iterable[int], start: int, stop: int, first: int, add: bool) -> Rounds:
-    """Each node sends a part to the next; a round later, the one that it has just got. Node i begins with part i + first."""
-    nodes = list(nodes)
-    p = len(nodes)
-    for step in range(p - 1):
-        yield [
-            Message(nodes[i], nodes[(i + 1) % p], *_part((i + first - step) % p, p, start, stop), add)
-            for i in range(p)
-        ]
-
-
-def _reduce_scatter(nodes: Iterable[int], start: int, stop: int) -> Rounds:
-    """Sum over the nodes: at the end, node i has the sum of part `_owned(i)`."""
-    return _ring_rounds(nodes, start, stop, first=0, add=True)
-
-
-def _all_gather(nodes: Iterable[int], start: int, stop: int) -> Rounds:
-    """Hand the sums around: node i begins with part `_owned(i)`."""
-    return _ring_rounds(nodes, start, stop, first=1, add=False)
-
-
-def _together(rings: Iterable[Rounds]) -> Rounds:
-    """Run rings of the same length at the same time."""
-    for rounds in zip(*rings, strict=True):
-        yield list(chain.from_iterable(rounds))
-
-
-def _check(name: str, **counts: int) -> None:
-    for field_name, count in counts.items():
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise ValueError(f"{name}: {field_name} must be an integer of at least 1, got {count!r}")
+def _part(elements: range, i: int, parts: int) -> range:
+    """Part `i` of `parts` nearly equal ones; after the last comes the first."""
+    i %= parts
+    return elements[len(elements) * i // parts : len(elements) * (i + 1) // parts]

@@ -24,7 +24,7 @@ The counting rules are Timeloop's (Parashar et al., "Timeloop: A Systematic Appr
 ISPASS 2019, Section VI).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
@@ -32,7 +32,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hwsim.energy import EnergyTable
-from hwsim.workload import Conv2d, MatMul, pair
+from hwsim.workload import Conv2d, MatMul, check_sizes, pair
 
 TENSORS = ("weights", "inputs", "outputs")  #: What a level can keep.
 #: The loops of a convolution: N images, M output channels, C input channels, P and Q output rows and columns, R and S
@@ -46,11 +46,8 @@ DIMS = {
     "R": "kernel rows",
     "S": "kernel columns",
 }
-TOUCHES = {
-    "weights": "MCRS",
-    "inputs": "NCPQRS",
-    "outputs": "NMPQ",
-}  # the dims that change which element is used
+# The dims that change which element is used.
+TOUCHES = {"weights": "MCRS", "inputs": "NCPQRS", "outputs": "NMPQ"}
 SLIDES = "PQRS"  # the dims that move the window over the input, so that one tile overlaps the next
 
 Loops = Sequence[tuple[str, int]]
@@ -70,10 +67,7 @@ class Level:
     loops : (dim, bound) pairs, outermost first; dims are N, M, C, P, Q, R, S.
     entry : str or None, its name in a table of energies; None: `name`.
 
-    Raises
-    ------
-    ValueError
-        When a tensor, a dim or a bound is not one.
+    ValueError when a tensor, a dim or a bound is not one.
     """
 
     name: str
@@ -96,20 +90,13 @@ class Level:
 class Spatial:
     """Loops that run in space: as many instances of everything further in, all at work at once.
 
-    Parameters
-    ----------
-    loops : (dim, bound) pairs; dims are N, M, C, P, Q, R, S.
-
-    Raises
-    ------
-    ValueError
-        When a dim or a bound is not one.
+    `loops` are (dim, bound) pairs as in a `Level`; ValueError when a dim or a bound is not one.
     """
 
     loops: Loops
 
     def __post_init__(self) -> None:
-        """Keep tuples and check them."""
+        """Keep a tuple and check it."""
         object.__setattr__(self, "loops", _checked("Spatial", self.loops))
 
 
@@ -135,7 +122,6 @@ class _Loop(NamedTuple):
     dim: str
     bound: int
     spatial: bool
-    step: int  # what one more turn adds to the index of `dim`: the bounds of the same dim further in
 
     def touches(self, tensor: str) -> bool:
         return self.dim in TOUCHES[tensor]
@@ -162,14 +148,10 @@ class LoopNest:
     - Partial sums are read back, except at an output's first visit. The outermost level has no fills.
     - The innermost keeper of an operand is read for each MAC.
 
-    Left out: capacities, padding (pixels around the input count as stored), and neighbors that pass
-    each other their overlap. Where a stride jumps over pixels, they do not count as touched; Timeloop counts the whole
-    span.
+    Left out: capacities, padding (pixels around the input count as stored), and neighbors that pass each other their
+    overlap. Where a stride jumps over pixels, they do not count as touched; Timeloop counts the whole span.
 
-    Raises
-    ------
-    ValueError
-        When the first part does not keep everything or two levels have the same name.
+    ValueError when the first part does not keep everything or two levels have the same name.
 
     Examples
     --------
@@ -221,23 +203,9 @@ class LoopNest:
     @property
     def _loops(self) -> tuple[_Loop, ...]:
         """All loops, outermost first."""
-        loops: list[_Loop] = []
-        inside = dict.fromkeys(DIMS, 1)
-        for part in reversed(self.parts):
-            for dim, bound in reversed(part.loops):
-                loops.insert(0, _Loop(dim, bound, isinstance(part, Spatial), inside[dim]))
-                inside[dim] *= bound
-        return tuple(loops)
-
-    @property
-    def _starts(self) -> dict[str, int]:
-        """For each level, the position in `_loops` of the first loop further in than its surface."""
-        starts, position = {}, 0
-        for part in self.parts:
-            if isinstance(part, Level):
-                starts[part.name] = position
-            position += len(part.loops)
-        return starts
+        return tuple(
+            _Loop(dim, bound, isinstance(part, Spatial)) for part in self.parts for dim, bound in part.loops
+        )
 
     def counts(self, layer: Conv2d | MatMul) -> dict[tuple[str, str], Accesses]:
         """Accesses to each level for each tensor that it keeps.
@@ -248,22 +216,15 @@ class LoopNest:
 
         Returns
         -------
-        dict of (level, tensor) -> Accesses, in elements, for one instance
-
-        Raises
-        ------
-        ValueError
-            When the loops do not cover the layer exactly, naming each dim that is off, or the layer has groups or steps.
+        dict of (level, tensor) -> Accesses, in elements, for one instance. ValueError when the loops do not cover the
+        layer exactly, naming each dim that is off, or the layer has groups or steps.
         """
-        self._check_cover(layer)
+        conv = _as_conv(layer)
+        self._check_cover(conv)
         counts: dict[tuple[str, str], Accesses] = {}
         for tensor in TENSORS:
-            counts |= self._count_tensor(layer, tensor)
-        return {
-            (level.name, tensor): counts[level.name, tensor]
-            for level in self.levels
-            for tensor in level.keeps
-        }
+            counts |= self._count_tensor(conv, tensor)
+        return {(level.name, t): counts[level.name, t] for level in self.levels for t in level.keeps}
 
     def energy(
         self, layer: Conv2d | MatMul, table: EnergyTable, bits: int = 16, mac: str | None = None
@@ -280,14 +241,8 @@ class LoopNest:
 
         Returns
         -------
-        dict of (level, tensor) -> joules, of all instances, and ("mac", "") -> joules
-
-        Raises
-        ------
-        ValueError
-            When the nest does not cover the layer.
-        KeyError
-            When the table has no such entry.
+        dict of (level, tensor) -> joules, of all instances, and ("mac", "") -> joules. ValueError when the nest does not
+        cover the layer, KeyError when the table has no such entry.
         """
         entries = {level.name: level.entry or level.name for level in self.levels}
         energy = {
@@ -296,25 +251,27 @@ class LoopNest:
         }
         return energy if mac is None else energy | {("mac", ""): table.joules(mac, layer.macs)}
 
-    def _count_tensor(self, layer: Conv2d | MatMul, tensor: str) -> dict[tuple[str, str], Accesses]:
+    def _count_tensor(self, conv: Conv2d, tensor: str) -> dict[tuple[str, str], Accesses]:
         """Counts of one tensor, from the MAC outward."""
         counts = {}
         loops, outputs = self._loops, tensor == "outputs"
-        keepers = [level.name for level in self.levels if tensor in level.keeps]
         # `asked`: elements that an instance below asks of its keeper over the run, first the MAC, one each step, then
         # the keeper just counted. `again`: those among them that are partial sums which exist already.
         inside, asked, again = len(loops), self.cycles, 0
-        for name in reversed(keepers):
-            start = self._starts[name]
+        start = len(loops)
+        for part in reversed(self.parts):
+            start -= len(part.loops)
+            if isinstance(part, Spatial) or tensor not in part.keeps:
+                continue
             above, below = loops[:start], loops[start:inside]
             spread = _turns(loop for loop in below if loop.spatial and loop.touches(tensor))
-            tile = _elements(layer, tensor, loops[start:])
+            tile = _elements(conv, tensor, loops[start:])
             first = tile * _turns(loop for loop in above if not loop.spatial and loop.touches(tensor))
             if inside == len(loops) and outputs:
                 again = asked - first // spread  # each MAC reads the sum, except an output's first
-            visits = _fetches(layer, tensor, loops, start)
-            fills = 0 if name == keepers[0] else visits - first if outputs else visits
-            counts[name, tensor] = Accesses(
+            visits = _fetches(conv, tensor, loops, start)
+            fills = 0 if part is self.parts[0] else visits - first if outputs else visits
+            counts[part.name, tensor] = Accesses(
                 reads=spread * (again if outputs else asked),
                 fills=fills,
                 updates=spread * asked if outputs else 0,
@@ -323,93 +280,73 @@ class LoopNest:
             inside, asked, again = start, visits, fills
         return counts
 
-    def _check_cover(self, layer: Conv2d | MatMul) -> None:
-        sizes = _sizes(layer)
-        covered = {dim: _turns(loop for loop in self._loops if loop.dim == dim) for dim in DIMS}
+    def _check_cover(self, conv: Conv2d) -> None:
+        sizes = (conv.batch, conv.out_channels, conv.in_channels, *conv.output_size, *pair(conv.kernel))
+        covered = _extents(self._loops)
         wrong = [
             f"{dim} ({DIMS[dim]}) covers {covered[dim]} of {size}"
-            for dim, size in sizes.items()
+            for dim, size in zip(DIMS, sizes, strict=True)
             if covered[dim] != size
         ]
         if wrong:
             raise ValueError(
-                f"the nest does not cover {layer.name}: {'; '.join(wrong)}. "
+                f"the nest does not cover {conv.name}: {'; '.join(wrong)}. "
                 "The bounds of a dim must multiply to its size"
             )
 
 
-def _sizes(layer: Conv2d | MatMul) -> dict[str, int]:
-    """Size of each dim."""
+def _as_conv(layer: Conv2d | MatMul) -> Conv2d:
+    """The layer as a convolution without groups: m, k, n of a product are its images, input and output channels."""
+    if isinstance(layer, MatMul) and layer.groups * layer.steps == 1:
+        return Conv2d(layer.name, layer.k, layer.n, height=1, width=1, kernel=1, batch=layer.m)
     if isinstance(layer, MatMul):
-        if layer.groups * layer.steps > 1:
-            raise ValueError(
-                f"{layer.name}: a nest runs one product; give it a MatMul with groups=1 and steps=1"
-            )
-        return dict(zip(DIMS, (layer.m, layer.n, layer.k, 1, 1, 1, 1), strict=True))
+        raise ValueError(f"{layer.name}: a nest runs one product; give it a MatMul with groups=1 and steps=1")
     if not isinstance(layer, Conv2d):
         raise ValueError(f"a nest runs one Conv2d or MatMul at a time, not a {type(layer).__name__}")
     if layer.groups > 1:
         raise ValueError(
             f"{layer.name}: a nest runs one group; give it a Conv2d with 1/{layer.groups} of the channels and groups=1"
         )
-    sizes = (layer.batch, layer.out_channels, layer.in_channels, *layer.output_size, *pair(layer.kernel))
-    return dict(zip(DIMS, sizes, strict=True))
+    return layer
 
 
 def _turns(loops: Iterable[_Loop]) -> int:
     return prod(loop.bound for loop in loops)
 
 
-def _extents(loops: Iterable[_Loop]) -> dict[str, int]:
+def _extents(loops: Sequence[_Loop]) -> dict[str, int]:
     """How far the loops run in each dim."""
-    extents = dict.fromkeys(DIMS, 1)
-    for loop in loops:
-        extents[loop.dim] *= loop.bound
-    return extents
+    return {dim: _turns(loop for loop in loops if loop.dim == dim) for dim in DIMS}
 
 
-def _pixels(layer: Conv2d | MatMul, extents: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The input rows and columns under a tile, counted from its first."""
-    stride = pair(layer.stride) if isinstance(layer, Conv2d) else (1, 1)
-    rows, columns = (
-        np.unique(np.add.outer(step * np.arange(extents[out]), np.arange(extents[kernel])))
-        for step, out, kernel in zip(stride, "PQ", "RS", strict=True)
-    )
-    return rows, columns
-
-
-def _elements(layer: Conv2d | MatMul, tensor: str, loops: Iterable[_Loop]) -> int:
-    """Elements of the tensor that the loops touch."""
+def _elements(conv: Conv2d, tensor: str, loops: Sequence[_Loop], slide: str = "", step: int = 0) -> int:
+    """Elements of the tensor that the loops touch; or the inputs that are new when their tile moves `step` in dim `slide`."""
     extents = _extents(loops)
-    if tensor == "inputs":
-        rows, columns = _pixels(layer, extents)
-        return extents["N"] * extents["C"] * rows.size * columns.size
-    return prod(extents[dim] for dim in TOUCHES[tensor])
+    if tensor != "inputs":
+        return prod(extents[dim] for dim in TOUCHES[tensor])
+    elements = extents["N"] * extents["C"]
+    for out, kernel, stride in zip("PQ", "RS", pair(conv.stride), strict=True):
+        # The rows, then the columns of the input under the tile, counted from its first.
+        pixels = np.unique(np.add.outer(stride * np.arange(extents[out]), np.arange(extents[kernel])))
+        if slide in (out, kernel):
+            moved = pixels + step * (stride if slide == out else 1)
+            pixels = np.setdiff1d(moved, pixels)
+        elements *= pixels.size
+    return elements
 
 
-def _fetches(layer: Conv2d | MatMul, tensor: str, loops: tuple[_Loop, ...], start: int) -> int:
+def _fetches(conv: Conv2d, tensor: str, loops: Sequence[_Loop], start: int) -> int:
     """Elements that a tile takes in over the run: the loops in time above it change it, seen from the inside out."""
-    above = [loop for loop in loops[:start] if not loop.spatial and loop.bound > 1]
-    tile = _elements(layer, tensor, loops[start:])
-    if tensor == "inputs" and above and above[-1].dim in SLIDES:
-        slide = above.pop()
-        return _turns(above) * (tile + (slide.bound - 1) * _new(layer, loops[start:], slide))
-    while above and not above[-1].touches(tensor):
-        above.pop()
-    return _turns(above) * tile
-
-
-def _new(layer: Conv2d | MatMul, tile: tuple[_Loop, ...], slide: _Loop) -> int:
-    """Input elements that a tile needs after one turn of `slide`, and did not hold before."""
-    extents = _extents(tile)
-    rows, columns = _pixels(layer, extents)
-    stride = dict(zip("PQ", pair(layer.stride), strict=True)) if isinstance(layer, Conv2d) else {}
-    shift = slide.step * stride.get(slide.dim, 1)
-    if slide.dim in "PR":
-        rows = np.setdiff1d(rows + shift, rows)
+    above = [i for i, loop in enumerate(loops[:start]) if not loop.spatial and loop.bound > 1]
+    tile, new = loops[start:], 0
+    if tensor == "inputs" and above and loops[above[-1]].dim in SLIDES:
+        i = above.pop()
+        dim, bound, _ = loops[i]
+        new = (bound - 1) * _elements(conv, tensor, tile, dim, step=_extents(loops[i + 1 :])[dim])
     else:
-        columns = np.setdiff1d(columns + shift, columns)
-    return extents["N"] * extents["C"] * rows.size * columns.size
+        while above and not loops[above[-1]].touches(tensor):
+            above.pop()
+    return _turns(loops[i] for i in above) * (_elements(conv, tensor, tile) + new)
 
 
 def _checked(name: str, loops: Loops) -> tuple[tuple[str, int], ...]:
@@ -417,6 +354,5 @@ def _checked(name: str, loops: Loops) -> tuple[tuple[str, int], ...]:
     for dim, bound in loops:
         if dim not in DIMS:
             raise ValueError(f"{name}: a loop runs over one of {', '.join(DIMS)}, not {dim!r}")
-        if not isinstance(bound, int) or isinstance(bound, bool) or bound < 1:
-            raise ValueError(f"{name}: the bound of {dim} must be an integer of at least 1, got {bound!r}")
+        check_sizes(name, **{f"the bound of {dim}": bound})
     return loops

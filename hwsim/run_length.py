@@ -1,7 +1,7 @@
 """Run-length compression of activations, as Eyeriss stores them in DRAM.
 
 After ReLU most activations are zero. Each pair holds the zeros before a value, at most 31, and the value of 16 bits; three
-pairs and a flag fill a word of 64 bits (Chen et al., Eyeriss, IEEE JSSC 52(1), 2017, Section V-A).
+pairs and a flag fill a word of 64 bits (Chen et al., Eyeriss, IEEE JSSC 52(1), 2017).
 """
 
 import numpy as np

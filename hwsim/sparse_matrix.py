@@ -99,12 +99,13 @@ class SparseMatrix:
     @cached_property
     def rows(self) -> np.ndarray:
         """Array (entries,): the row of the matrix that each entry belongs to."""
-        after = np.cumsum(self.zeros.astype(np.int64) + 1)
-        starts = self.pointers[:, :-1].ravel()
-        before = np.concatenate([[0], after])[starts]
-        lengths = np.diff(self.pointers, axis=1)
-        local = after - 1 - np.repeat(before, lengths.ravel())
-        return local * self.pes + np.repeat(np.arange(self.pes), lengths.sum(axis=1))
+        rows = np.empty(self.entries, np.int32)
+        for pe, pointers in enumerate(self.pointers):  # one at a time, so that all of it stays in a cache
+            part = slice(pointers[0], pointers[-1])
+            after = np.cumsum(self.zeros[part].astype(np.int64) + 1)
+            before = np.concatenate([[0], after])[pointers[:-1] - pointers[0]]
+            rows[part] = (after - 1 - np.repeat(before, np.diff(pointers))) * self.pes + pe
+        return rows
 
     def decode(self) -> np.ndarray:
         """The matrix, exactly: array of `shape` and of the type that was encoded."""

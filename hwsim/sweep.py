@@ -11,22 +11,20 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 Scalar = bool | int | float | str | None
 Row = dict[str, Scalar]
 Grid = Mapping[str, Sequence[Scalar]] | Iterable[Mapping[str, Scalar]]
+Key = tuple[str, ...]  # a point's values as text
+Outcome = tuple[Key, Callable[[], Any]]
+Outcomes = Generator[Outcome, None, None]
 
 
 class SweepError(RuntimeError):
-    """Some points failed; the others are done.
-
-    Attributes
-    ----------
-    rows : list of dict, the rows of the points that are done
-    failures : list of (point, exception)
-    """
+    """Some points failed (`failures`); the others are done (`rows`)."""
 
     rows: list[Row]
     failures: list[tuple[Row, Exception]]
@@ -45,8 +43,7 @@ def sweep(
     Parameters
     ----------
     function : returns a mapping of name -> number, string, bool or None, the same names at each point; or one such value,
-        which gets the name "result". For an executor that runs in other processes it must be a function that can be
-        imported.
+        which gets the name "result". For an executor of other processes it must be a function that can be imported.
     grid : mapping of parameter -> values, for all combinations (the last parameter changes fastest); or an iterable of
         points, each a mapping of parameter -> value. Values are numbers, strings, bools or None.
     executor : any `concurrent.futures.Executor` (a process pool, Dask's `client.get_executor()`, mpi4py's
@@ -70,7 +67,8 @@ def sweep(
         When points failed, after all others are done: it names their parameters and holds the rows. Failed points are not
         in the file and are computed again the next time.
     BrokenExecutor
-        When the executor lost a worker and gave up; what was done until then is in the file.
+        When the executor lost a worker and gave up; what was done until then is in the file. Dask does not give up: other
+        workers take over, and a point that killed several of them has failed.
 
     Examples
     --------
@@ -85,185 +83,170 @@ def sweep(
     {'size': 16, 'dataflow': 'os', 'result': 19328}
     """
     points = _points(grid)
-    table = _Table(path, list(points[0]) if points else [])
-    keys = [_key(point) for point in points]
-    if len(set(keys)) < len(keys):
-        twice = next(point for key, point in zip(keys, points, strict=True) if keys.count(key) > 1)
-        raise ValueError(f"the point {twice} stands twice in the grid; leave one out")
-    todo = [i for i, key in enumerate(keys) if key not in table.rows]
-    failures: dict[int, Exception] = {}
+    table = _Table(path, list(next(iter(points.values()), {})))
+    todo = {key: point for key, point in points.items() if key not in table.rows}
+    failures: dict[Key, Exception] = {}
     broken: BrokenExecutor | None = None
-    with closing(_finished(function, points, todo, executor)) as outcomes:
-        for i, future in _bar(outcomes, len(points), len(points) - len(todo), progress):
+    with closing(_finished(function, todo, executor)) as outcomes:
+        steps: Iterable[Outcome] = outcomes
+        if progress:
+            from tqdm import tqdm
+
+            done = len(points) - len(todo)
+            steps = tqdm(outcomes, desc="sweep", unit="point", total=len(points), initial=done, leave=False)
+        for key, result in steps:
             try:
-                results = table.check(_results(future.result()))
+                row = table.row(points[key], result())
             except BrokenExecutor as error:
                 broken = error
             except Exception as error:
-                failures[i] = error
+                failures[key] = error
             else:
-                table.add(keys[i], points[i], results)
-    table.sort(keys)
+                table.add(key, row)
+    table.sort(points)
+    rows = [table.rows[key] for key in points if key in table.rows]
     if broken is not None:
         where = f"They are in {path}: call" if path else "Give a path to keep them, and call"
-        done = sum(key in table.rows for key in keys)
         broken.add_note(
-            f"sweep: {done} of {len(points)} points are done. {where} sweep again with a new executor."
+            f"sweep: {len(rows)} of {len(points)} points are done. {where} sweep again with a new executor."
         )
         raise broken
-    rows = [table.rows[key] for key in keys if key in table.rows]
-    if not failures:
-        return rows
-    if not keep_errors:
-        failed = [(points[i], failures[i]) for i in sorted(failures)]
-        lines = [f"  {point}: {_text(error)}" for point, error in failed[:5]]
-        more = [f"  and {len(failed) - 5} more"] if len(failed) > 5 else []
-        message = f"{len(failed)} of {len(points)} points failed; the rows of the others are in `rows`"
-        caught = SweepError("\n".join([f"{message}:", *lines, *more]))
-        caught.rows, caught.failures = rows, failed
-        raise caught from failed[0][1]
+    errors = {key: f"{type(error).__name__}: {error}" for key, error in failures.items()}
+    if errors and not keep_errors:
+        failed = [key for key in points if key in errors]
+        message = f"{len(failed)} of {len(points)} points failed; the rows of the others are in `rows`:"
+        lines = [message, *(f"  {points[key]}: {errors[key]}" for key in failed[:5])]
+        if len(failed) > 5:
+            lines.append(f"  and {len(failed) - 5} more")
+        caught = SweepError("\n".join(lines))
+        caught.rows, caught.failures = rows, [(points[key], failures[key]) for key in failed]
+        raise caught from failures[failed[0]]
     return [
-        {**points[i], "error": _text(failures[i])} if i in failures else table.rows[key]
-        for i, key in enumerate(keys)
+        point | {"error": errors[key]} if key in errors else table.rows[key] for key, point in points.items()
     ]
 
 
 class _Table:
-    """The rows that are done, by their parameters as text; with a path, each is in the file as soon as it is here.
+    """The rows that are done, by their points; with a path, each is in the file as soon as it is here.
 
     A row is one line, appended by one write. A line without its end, or with too few cells, was cut short by a crash:
     it is dropped. Whatever replaces the file replaces it whole.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, names: list[str]) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None or not names else Path(path)
         self.names = names
-        self.results: list[str] | None = None  # their names are known with the first row
-        self.rows: dict[tuple[str, ...], Row] = {}
-        if self.path and names:
+        self.header: list[str] = []  # these names and the results'; known with the first row
+        self.rows: dict[Key, Row] = {}
+        if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 self._read(self.path)
+                self._write()
 
     def _read(self, path: Path) -> None:
         content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1].decode()
         lines = [next(csv.reader([line]), []) for line in whole.split("\n")[:-1]]
         if lines:
-            header, width = lines[0], len(self.names)
-            if header[:width] != self.names or len(header) == width:
+            self.header, width = lines[0], len(self.names)
+            if self.header[:width] != self.names or len(self.header) == width:
                 raise ValueError(
-                    f"{path} has the columns {header}, which do not begin with the parameters {self.names}; "
+                    f"{path} has the columns {self.header}, which do not begin with the parameters {self.names}; "
                     "give another path, or move the file away"
                 )
-            self.results = header[width:]
-            for cells in lines[1:]:
-                if len(cells) == len(header):
-                    row = dict(zip(header, map(_value, cells), strict=True))
-                    self.rows[_key({name: row[name] for name in self.names})] = row
         elif not (content.startswith(start := _line(self.names)[:-1].encode()) or start.startswith(content)):
             raise ValueError(f"{path} is not a sweep's file; give another path")
-        self._write()
+        for cells in lines[1:]:
+            if len(cells) == len(self.header):
+                row = dict(zip(self.header, map(_value, cells), strict=True))
+                self.rows[_key({name: row[name] for name in self.names})] = row
 
     def _write(self) -> None:
         """Replace the file by one with all rows."""
-        if self.path and self.results is not None:
+        if self.path and self.header:
             new = self.path.with_name(f"{self.path.name}.new")
-            lines = [
-                _line(self.names + self.results),
-                *(_line(map(_cell, r.values())) for r in self.rows.values()),
-            ]
-            new.write_text("".join(lines), encoding="utf-8", newline="")
+            rows = (map(_cell, row.values()) for row in self.rows.values())
+            new.write_text("".join(map(_line, [self.header, *rows])), encoding="utf-8", newline="")
             new.replace(self.path)
         elif self.path:
             self.path.unlink(missing_ok=True)  # not even a whole line of names
 
-    def check(self, results: Row) -> Row:
-        """Return the results of a point if they have the names that the first point's had, and no parameter's."""
-        expected = list(results) if self.results is None else self.results
+    def row(self, point: Row, returned: Any) -> Row:
+        """The row of a point; ValueError unless the results have the names that the first point's had, and no parameter's."""
+        results = returned if isinstance(returned, Mapping) else {"result": returned}
+        results = {str(name): _scalar(value, name) for name, value in results.items()}
+        expected = self.header[len(self.names) :] or list(results)
         if set(results) != set(expected) or not results or set(results) & set(self.names):
             raise ValueError(
                 f"the function returned {list(results)}; it must return the same names at each point "
                 f"({expected} here) and none of the parameters {self.names}"
             )
-        return {name: results[name] for name in expected}
+        return point | {name: results[name] for name in expected}
 
-    def add(self, key: tuple[str, ...], point: Row, results: Row) -> None:
-        """Keep the row of a point."""
-        first = self.results is None
-        self.results = list(results)
-        row = {**point, **results}
+    def add(self, key: Key, row: Row) -> None:
+        """Keep a row."""
+        header = "" if self.header else _line(row)
+        self.header = list(row)
         if self.path:
-            header = _line(self.names + self.results) if first else ""
             with self.path.open("a", encoding="utf-8", newline="") as file:
                 file.write(header + _line(map(_cell, row.values())))
         self.rows[key] = row
 
-    def sort(self, keys: list[tuple[str, ...]]) -> None:
+    def sort(self, keys: Iterable[Key]) -> None:
         """Bring the rows into the order of the keys; others follow."""
-        ordered = {key: self.rows[key] for key in keys if key in self.rows}
-        if list(self.rows) != list(ordered | self.rows):
-            self.rows = ordered | self.rows
+        ordered = {key: self.rows[key] for key in keys if key in self.rows} | self.rows
+        if list(self.rows) != list(ordered):
+            self.rows = ordered
             self._write()
 
 
-def _points(grid: Grid) -> list[Row]:
+def _points(grid: Grid) -> dict[Key, Row]:
     """Every point as parameter -> value."""
     if isinstance(grid, Mapping):
         for name, values in grid.items():
             if isinstance(values, str) or not isinstance(values, Iterable):
                 raise ValueError(f"{name} must have a list of values, got {values!r}; write [{values!r}]")
         grid = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    points = [{name: _scalar(value, name) for name, value in point.items()} for point in grid]
-    if any(list(point) != list(points[0]) or not point for point in points):
-        raise ValueError("all points of a grid must have the same parameters in the same order, at least one")
+    points: dict[Key, Row] = {}
+    for given in grid:
+        point = {name: _scalar(value, name) for name, value in given.items()}
+        if not point or list(point) != list(next(iter(points.values()), point)):
+            raise ValueError(
+                "all points of a grid must have the same parameters in the same order, at least one"
+            )
+        if _key(point) in points:
+            raise ValueError(f"the point {point} stands twice in the grid; leave one out")
+        points[_key(point)] = point
     return points
 
 
-def _finished(
-    function: Callable[..., Any], points: list[Row], todo: list[int], executor: Executor | None
-) -> Generator[tuple[int, Future[Any]], None, None]:
-    """Yield the number of each point and its finished future, whatever finishes first."""
+def _finished(function: Callable[..., Any], todo: dict[Key, Row], executor: Executor | None) -> Outcomes:
+    """Yield each point, whatever finishes first, and what returns its result or raises its error."""
+    # A partial: an executor's submit may have parameters of its own.
+    calls = {key: partial(_call, function, point, uuid4().hex) for key, point in todo.items()}
     if executor is None:
-        for i in todo:
-            future: Future[Any] = Future()
-            try:
-                future.set_result(function(**points[i]))
-            except Exception as error:
-                future.set_exception(error)
-            yield i, future
+        yield from calls.items()
         return
-    futures: dict[Future[Any], int] = {}
+    futures: dict[Future[Any], Key] = {}
     try:
-        for i in todo:
-            try:  # a partial: an executor's submit may have parameters of its own
-                future = executor.submit(partial(function, **points[i]))
+        for key, call in calls.items():
+            try:
+                future = executor.submit(call)
             except BrokenExecutor as error:  # a worker died while points were still handed out
                 future = Future()
                 future.set_exception(error)
-            futures[future] = i
+            futures[future] = key
         for future in as_completed(futures):
-            yield futures[future], future
+            yield futures[future], future.result
     finally:
         for future in futures:
             future.cancel()
 
 
-def _bar(
-    outcomes: Iterable[tuple[int, Future[Any]]], total: int, done: int, progress: bool
-) -> Iterable[tuple[int, Future[Any]]]:
-    if not progress:
-        return outcomes
-    from tqdm import tqdm
-
-    return tqdm(outcomes, desc="sweep", unit="point", total=total, initial=done, leave=False)
-
-
-def _results(returned: Any) -> Row:
-    """What the function returned, as name -> value."""
-    if not isinstance(returned, Mapping):
-        returned = {"result": returned}
-    return {str(name): _scalar(value, name) for name, value in returned.items()}
+def _call(function: Callable[..., Any], point: Row, token: str) -> Any:
+    """`function(**point)`. The token is for Dask: to equal calls it gives the same answer, even that a worker died."""
+    return function(**point)
 
 
 def _scalar(value: Any, name: str) -> Scalar:
@@ -277,7 +260,7 @@ def _scalar(value: Any, name: str) -> Scalar:
     return value
 
 
-def _key(point: Row) -> tuple[str, ...]:
+def _key(point: Row) -> Key:
     return tuple(map(_cell, point.values()))
 
 
@@ -300,7 +283,3 @@ def _line(cells: Iterable[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
-
-
-def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

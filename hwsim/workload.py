@@ -6,7 +6,8 @@ A MAC is one multiplication and the addition that takes its result; it counts as
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
+from numbers import Integral, Real
 from typing import Protocol
 
 #: A kernel's size, stride or padding: (vertical, horizontal), or one number for both.
@@ -184,12 +185,11 @@ class Conv2d(Layer):
             out_channels=self.out_channels,
             height=self.height,
             width=self.width,
-            kernel=self.kernel,
-            stride=self.stride,
             groups=self.groups,
             batch=self.batch,
         )
-        check_sizes(self.name, least=0, padding=self.padding)
+        check_pairs(self.name, kernel=self.kernel, stride=self.stride)
+        check_pairs(self.name, least=0, padding=self.padding)
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ValueError(
                 f"{self.name}: groups={self.groups} must divide in_channels={self.in_channels} and "
@@ -357,11 +357,24 @@ def layers_of(workload: MatMul | Conv2d | Network) -> tuple[MatMul | Conv2d, ...
     return layers
 
 
-def check_sizes(name: str, least: int = 1, **sizes: Size) -> None:
-    """ValueError unless each size is an integer, or a pair of them, of at least `least`."""
+def check_sizes(name: str, least: int = 1, **sizes: int) -> None:
+    """ValueError unless each size is an integer of at least `least`."""
     for field, size in sizes.items():
-        for value in size if isinstance(size, tuple) else (size,):
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name}: {field} must be an integer of at least {least}, got {size!r}")
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < least:
+            raise ValueError(f"{name}: {field} must be an integer of at least {least}, got {size!r}")
+
+
+def check_pairs(name: str, least: int = 1, **sizes: Size) -> None:
+    """ValueError unless each size is an integer of at least `least`, or a pair of them."""
+    for field, size in sizes.items():
         if isinstance(size, tuple) and len(size) != 2:
             raise ValueError(f"{name}: {field} must be one number or a pair, got {size!r}")
+        for value in pair(size):
+            check_sizes(name, least, **{field: value})
+
+
+def check_positive(name: str, **values: float) -> None:
+    """ValueError unless each value is a finite number above 0."""
+    for field, value in values.items():
+        if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < inf:
+            raise ValueError(f"{name}: {field} must be a finite number above 0, got {value!r}")

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from hwsim import EIE, Eyeriss, MatMul, SystolicArray, compare, networks
+from hwsim import EIE, EIE_TABLE_I, DaDianNao, Eyeriss, MatMul, SystolicArray, compare, networks
 
 
 class Picky:
@@ -22,7 +22,7 @@ def test_reports_are_those_of_the_machines():
     for line, report in zip(lines[1:], comparison.reports.values(), strict=True):
         assert line.startswith(report.machine)
         assert f"{report.seconds * 1e3:,.3f} ms" in line
-        assert (f"{report.joules * 1e3:,.3f} mJ" if report.energy else "not modelled") in line
+        assert f"{report.joules * 1e3:,.3f} mJ" in line
     assert lines[1].endswith(f"{comparison.reports['Eyeriss, 12 x 14 PEs'].traffic['DRAM'] / 1e6:,.2f} MB")
 
 
@@ -34,6 +34,14 @@ def test_the_picture_has_a_bar_for_each():
     assert energies[1] == pytest.approx(energies[0])
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
     plt.close("all")
+
+
+def test_one_table_of_energies_for_all():
+    layer = MatMul("fc", 8, 64, 64)
+    comparison = compare(layer, [Eyeriss(), EIE(), SystolicArray(16, 16), DaDianNao()], table=EIE_TABLE_I)
+    for report in comparison.reports.values():
+        work = report.counts["work"] if "EIE" in report.machine else report.macs
+        assert report.energy["mac"] == pytest.approx(work * EIE_TABLE_I.mac("int16"))
 
 
 def test_who_refuses_is_shown():

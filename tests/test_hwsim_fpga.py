@@ -219,48 +219,6 @@ def test_parts_are_the_published_ones():
     assert all(recalled in part.source for part in FPGA_PARTS.values())
 
 
-@pytest.mark.parametrize(
-    ("design", "bits", "deviation"), [("lfc-pynq", 1, 0.37), ("cnvW1A1", 1, -0.42), ("cnvW2A2", 2, -0.79)]
-)
-def test_luts_of_bnn_pynq(design, bits, deviation):
-    multipliers = published(f"BNN-PYNQ {design} MACs a cycle") * lut_cost(bits, bits)
-    assert multipliers / published(f"BNN-PYNQ {design} LUTs") - 1 == pytest.approx(deviation, abs=0.005)
-
-
-def cnv(batch):
-    """FINN's network for CIFAR-10, with the layers that BNN-PYNQ's configuration lists."""
-    sizes = [(3, 64, 32), (64, 64, 30), (64, 128, 14), (128, 128, 12), (128, 256, 5), (256, 256, 3)]
-    return Network(
-        "CNV",
-        [
-            *(Conv2d(f"L{i}", c, n, size, size, 3, batch=batch) for i, (c, n, size) in enumerate(sizes)),
-            *(
-                MatMul(f"L{i}", batch, k, n)
-                for i, (k, n) in enumerate([(256, 512), (512, 512), (512, 10)], start=6)
-            ),
-        ],
-    )
-
-
-@pytest.mark.parametrize(
-    ("layer", "ins", "outs"), [("L0", 3, 16), ("L1", 32, 32), ("L3", 32, 16), ("L6", 4, 1)]
-)
-def test_cycles_of_bnn_pynq(layer, ins, outs):
-    cycles = tiled_cycles(cnv(1)[layer].as_matmul(), 1, outs, ins)
-    assert cycles == published(f"BNN-PYNQ cnvW1A1 {layer} cycles")
-
-
-def test_throughput_of_finn():
-    machine = FPGA(FPGA_PARTS["XC7Z045"], bits=1, rows=1)
-    batch = 100
-    sizes = [int(size) for size in ROWS["FINN SFC layers"]["value"].split("-")]
-    sfc = Network("SFC", [MatMul(f"fc{i}", batch, k, n) for i, (k, n) in enumerate(pairwise(sizes))])
-    rate = batch / machine.run(sfc).seconds
-    assert rate / published("FINN SFC images/s") - 1 == pytest.approx(-0.32, abs=0.005)
-    rate = batch / machine.run(cnv(batch)).seconds
-    assert rate / published("FINN CNV images/s") - 1 == pytest.approx(0.37, abs=0.005)
-
-
 def test_ese():
     machine = FPGA(FPGA_PARTS["XCKU060"], bits=16)
     peak = 2 * machine.units * 200e6

@@ -10,34 +10,11 @@ from hypothesis import strategies as st
 
 from hwsim import Conv2d, Energy, EnergyTable, Level, LoopNest, MatMul, Network, Spatial
 from hwsim.loopnest import SLIDES, TENSORS, TOUCHES
+from tools.validate import TIMELOOP_LAYER as LAYER
+from tools.validate import TIMELOOP_NESTS as NESTS
 
 with (Path(__file__).parent / "reference" / "timeloop_loopnests.csv").open() as file:
     ROWS = list(csv.DictReader(file))
-
-LAYER = Conv2d("conv1", in_channels=3, out_channels=32, height=224, width=224, kernel=3, stride=2, padding=1)
-NESTS = {
-    "eyeriss_like": LoopNest(
-        [
-            Level("DRAM", TENSORS, [("P", 8), ("Q", 2), ("M", 4)]),
-            Level("shared_glb", ("inputs", "outputs"), [("P", 14), ("Q", 4)]),
-            Spatial([("Q", 14), ("C", 3), ("S", 3)]),
-            Level("ifmap_spad", ("inputs",)),
-            Level("weights_spad", ("weights",), [("R", 3)]),
-            Level("psum_spad", ("outputs",), [("M", 8)]),
-        ]
-    ),
-    "simple_output_stationary": LoopNest(
-        [
-            Level("DRAM", TENSORS, [("P", 2), ("Q", 8), ("M", 2)]),
-            Level("shared_glb", ("weights", "inputs"), [("Q", 14), ("R", 3)]),
-            Spatial([("M", 16)]),
-            Level("pe_spad", ("outputs",), [("C", 3), ("P", 4), ("S", 3)]),
-            Level("weight_reg", ("weights",), [("P", 14)]),
-            Level("input_activation_reg", ("inputs",)),
-            Level("output_activation_reg", ("outputs",)),
-        ]
-    ),
-}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda r: f"{r['design']}-{r['level']}-{r['dataspace']}")

@@ -1,6 +1,8 @@
 """Sweeps: the same rows in the same order from every executor, and nothing lost when something dies."""
 
+import logging
 import math
+import multiprocessing
 import os
 import pickle
 import signal
@@ -9,10 +11,14 @@ import sys
 import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
+import psutil
 import pytest
+from distributed import Client, LocalCluster
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +57,33 @@ def picky(rows, cols):
     return rows * cols
 
 
+@pytest.fixture
+def nothing_left_running():
+    """The processes that a test starts have ended after it."""
+    resource_tracker.ensure_running()  # Python's own processes stay
+    if multiprocessing.get_start_method() == "forkserver":
+        forkserver.ensure_running()
+    before = psutil.Process().children(recursive=True)
+    yield
+    started = set(psutil.Process().children(recursive=True)) - set(before)
+    assert not psutil.wait_procs(started, timeout=5)[1]
+
+
+@pytest.fixture
+def cluster(nothing_left_running, tmp_path):
+    """Two Dask workers, each a process with a nanny that starts another when it dies."""
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        local_directory=tmp_path / "dask",
+        silence_logs=logging.CRITICAL,
+    ) as cluster:
+        yield cluster
+
+
 def quiet(*arguments, **options):
     return sweep(*arguments, progress=False, **options)
 
@@ -64,6 +97,7 @@ def test_all_combinations_in_order():
     assert list(rows[0]) == ["workers", "algorithm", "seconds", "efficiency"]
 
 
+@pytest.mark.usefixtures("nothing_left_running")
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
 def test_every_executor_gives_the_same_rows_and_the_same_file(pool, tmp_path):
     alone = quiet(step, GRID, path=tmp_path / "alone.csv")
@@ -186,6 +220,7 @@ def test_many_errors_are_counted():
     assert len(copy.failures) == 9
 
 
+@pytest.mark.usefixtures("nothing_left_running")
 def test_a_killed_worker_loses_nothing(tmp_path):
     path = tmp_path / "rows.csv"
     grid = {"i": range(6), "folder": [str(tmp_path)], "kill": [3]}
@@ -207,6 +242,7 @@ def test_a_killed_worker_loses_nothing(tmp_path):
     assert [(tmp_path / str(i)).read_text() for i in range(6)] == ["x", "x", "x", "xx", "x", "x"]
 
 
+@pytest.mark.usefixtures("nothing_left_running")
 def test_a_killed_worker_among_several_loses_nothing(tmp_path):
     path = tmp_path / "rows.csv"
     grid = {"i": range(20), "folder": [str(tmp_path)], "kill": [7]}
@@ -219,6 +255,34 @@ def test_a_killed_worker_among_several_loses_nothing(tmp_path):
     assert set(kept) <= set(path.read_text().splitlines())
     for line in kept:
         assert (tmp_path / line.split(",")[0]).read_text() == "x"
+
+
+def test_dask_gives_the_points_of_a_killed_worker_to_another(cluster, tmp_path):
+    grid = {"i": range(12), "folder": [str(tmp_path)], "kill": [3]}
+    with Client(cluster) as client:
+        rows = quiet(recorded, grid, client.get_executor(), tmp_path / "dask.csv")
+    assert (tmp_path / "3").read_text() >= "xx"  # it did die
+    assert rows == quiet(recorded, grid, path=tmp_path / "alone.csv")  # kills no more
+    assert [row["square"] for row in rows] == [i * i for i in range(12)]
+    assert (tmp_path / "dask.csv").read_text() == (tmp_path / "alone.csv").read_text()
+
+
+def test_points_that_dask_gives_up_are_all_that_is_computed_again(cluster, tmp_path):
+    cluster.scheduler.allowed_failures = 0
+    grid = {"i": range(12), "folder": [str(tmp_path)], "kill": [3]}
+    path = tmp_path / "rows.csv"
+    with Client(cluster) as client:
+        executor = client.get_executor()
+        with pytest.raises(SweepError, match="KilledWorker") as caught:
+            quiet(recorded, grid, executor, path)
+        failed = [point["i"] for point, _ in caught.value.failures]  # 3, and what waited in the same worker
+        assert 3 in failed
+        kept = [row["i"] for row in caught.value.rows]
+        assert sorted(failed + kept) == list(range(12))
+        executor.submit = Mock(wraps=executor.submit)
+        rows = quiet(recorded, grid, executor, path)  # of the same client, which still knows the failures
+    assert [row["square"] for row in rows] == [i * i for i in range(12)]
+    assert executor.submit.call_count == len(failed)
 
 
 def test_a_killed_sweep_goes_on_where_it_was(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim import Conv2d, MatMul, Network, SystolicArray, networks
+from hwsim import HOROWITZ_45NM, Conv2d, MatMul, Network, SystolicArray, networks
 
 with (Path(__file__).parent / "reference" / "scalesim_cycles.csv").open() as file:
     ROWS = list(csv.DictReader(file))
@@ -143,12 +143,20 @@ def test_partial_sums_are_read_back():
     counts = {d: SystolicArray(16, 16, d).counts(layer) for d in DATAFLOWS}
     assert [counts[d]["partial sum reads"] for d in DATAFLOWS] == [2 * 70, 0, 2 * 70]
     assert [counts[d]["output writes"] for d in DATAFLOWS] == [3 * 70, 70, 3 * 70]
-    traffic = SystolicArray(16, 16, "ws", bits=16, sum_bits=24).run(layer).traffic
-    assert traffic == {
-        "activation SRAM": 10 * 33 * 2,
-        "weight SRAM": 33 * 7 * 2,
-        "output SRAM": 5 * 70 * 3,
+
+
+def test_traffic_and_energy():
+    layer = MatMul("fc", m=10, k=33, n=7)
+    report = SystolicArray(16, 16, "ws", bits=16, sum_bits=24).run(layer)
+    assert report.traffic == {
+        "buffer": 10 * 33 * 2 + 33 * 7 * 2 + 5 * 70 * 3,
+        "array": layer.macs * (2 + 3),  # an activation to the right, a sum downward
+        "register": layer.macs * 2,  # the weight
     }
+    assert report.energy == HOROWITZ_45NM.charge(layer.macs, "int16", report.traffic)
+    stationary = SystolicArray(16, 16, "os", bits=16, sum_bits=24).run(layer)
+    assert stationary.traffic["array"] == layer.macs * 4
+    assert stationary.traffic["register"] == layer.macs * 6  # the sum, read and written
 
 
 def test_networks_groups_and_steps():

@@ -5,6 +5,7 @@ from hwsim.machines.eie import EIE
 from hwsim.machines.eyeriss import Eyeriss
 from hwsim.machines.fpga import FPGA, FPGA_PARTS
 from hwsim.machines.systolic import SystolicArray, Trace
+from hwsim.machines.tensor_core import TensorCoreGPU, mma
 from hwsim.machines.tpu import EdgeTPU, TPUv1, TPUv2, TPUv3
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "TPUv1",
     "TPUv2",
     "TPUv3",
+    "TensorCoreGPU",
     "Trace",
+    "mma",
 ]

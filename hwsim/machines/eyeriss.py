@@ -79,12 +79,12 @@ class Eyeriss:
     buffer : int, bytes for inputs and partial sums (108 KiB less 8 KiB for filters on their way)
     filter_words, input_words, sum_words : int, 16-bit words in the registers of a PE
     psum_port : int, partial sums that the buffer hands out, and takes in, each cycle. Recalled, not verified; in
-        Table VI no layer moves more than 16.1 bytes a cycle, which is 4 words in and 4 out.
+        Table VI no layer moves more than 15.4 bytes a cycle through the buffer, and 4 words in and 4 out are 16.
     gating : bool, whether a PE skips its registers and its multiplier when the input is zero
     table : EnergyTable; the published costs are relative to a MAC, so with them a joule stands for 10^12 MACs
     clock : float, cycles a second
 
-    Modelled: cycles in closed form, and words moved at each level for a mapping, by the loops of JSSC 2017, Figure 8:
+    Modelled: cycles in closed form, and words moved at each level for a mapping, pass by pass:
     strips of e output rows, blocks of n images and m filters, channels, filters of a pass. Left out: the time to fill
     and empty the array, DRAM's time, clock and control power, the filters' way through the buffer.
 
@@ -107,9 +107,9 @@ class Eyeriss:
     active PEs of Table V are equal in all five layers, and time is 4 to 16% less. Buffer traffic is within 5%, but 40%
     above in CONV3, where Table V fits 6 channels a pass and Table III prints 4. DRAM traffic is within 19% (2% in all);
     compression saves 1.1 to 1.8 times, where 1.2 to 1.9 are published. One MAC of the energy table is 3.6 pJ of the chip's
-    power within 17%, its clock included. Zero gating saves 41% of the PEs' energy, published 45%. On VGG-16 the mappings found by
-    `map` would take 37% of the chip's time: the chip works on fewer channels a pass (`VGG16_CHANNELS`), and its buffer's
-    port is the limit. With as many as the chip, time is 5 to 15% less and DRAM traffic within 33% (3% in all).
+    power within 17%, its clock included. Zero gating saves 41% of the PEs' energy, published 45%. On VGG-16 the mappings that
+    `map` finds would take 37% of the chip's time: the chip works on fewer channels a pass (`VGG16_CHANNELS`), and its buffer's
+    port is the limit. With as many as the chip, time is 5 to 15% less, DRAM traffic within 27% (3% in all).
     """
 
     rows: int = 12
@@ -297,7 +297,7 @@ class Eyeriss:
         output_ratio: float = 1.0,
         zeros: float = 0.0,
     ) -> dict[str, float]:
-        """Bytes by level; ISCA 2016, Section V, says which of a number's uses is served by which level."""
+        """Bytes by level, after ISCA 2016: which of a number's uses is served by which level."""
         m, n, e, p, q, r, t = mapping
         N, M, C, E, F, R, S = shape[:7]
         strips, images, channels, filters = _turns(shape, mapping)
@@ -305,12 +305,14 @@ class Eyeriss:
         inputs, outputs, weights = N * C * rows * shape.W, N * M * E * F, M * C * R * S
         macs = N * M * E * F * C * R * S
         fetched = inputs * -(-M // m)
+        rows_of_sums = outputs * R * -(-C // q)  # each is summed in one PE, then handed up the column
         words = {
             "DRAM": fetched * input_ratio + weights * strips * images + outputs * output_ratio,
             "buffer": fetched + inputs * filters + outputs * (2 * channels - 1),
             "array": strips * images * channels * filters * R * e * r * t * q * (n * shape.W + p * S)
-            + outputs * channels * (R * r - 1),
-            "register": macs + (1 - zeros) * (macs + 2 * (macs - outputs * channels * R * r)),
+            + rows_of_sums
+            - outputs * channels,
+            "register": macs + (1 - zeros) * (macs + 2 * (macs - rows_of_sums)),
         }
         return {level: shape.repeats * WORD * count for level, count in words.items()}
 

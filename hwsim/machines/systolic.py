@@ -39,10 +39,12 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hwsim.energy import HOROWITZ_45NM, EnergyTable
 from hwsim.report import Report
 from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
 
 DATAFLOWS = ("ws", "os", "is")  #: What can stay in the PEs: weights, outputs, inputs.
+BLOCK = 512  # side of the part of a matrix whose folds are simulated together: its registers fit into a cache
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,11 @@ class SystolicArray:
     drain : bool, whether an output-stationary array is charged the `rows` cycles that push its sums out. The other
         dataflows push their results out as they go.
     clock : float, cycles a second
-    bits, sum_bits : int, of an operand and of a sum in memory, for the traffic in bytes
+    bits, sum_bits : int, of an operand and of a sum
+    table : EnergyTable
 
-    Left out: stalls for memory, loading the next fold while this one runs, and energy.
+    Modelled: every number that enters, leaves, or goes from a PE to the next, for each needed MAC. Left out: stalls for
+    memory, loading the next fold while this one runs, what idle PEs hand on, DRAM.
 
     Raises
     ------
@@ -114,6 +118,7 @@ class SystolicArray:
     clock: float = 700e6
     bits: int = 8
     sum_bits: int = 32
+    table: EnergyTable = HOROWITZ_45NM
 
     def __post_init__(self) -> None:
         """Check the parameters."""
@@ -183,7 +188,8 @@ class SystolicArray:
         Returns
         -------
         Report
-            `traffic` is bytes at the edge of the array; `counts` are the numbers behind it, and the folds.
+            `traffic` in bytes: "buffer" at the edge of the array, "array" from PE to PE, "register" what stays in the
+            PEs, read (and, for sums, written) for each MAC. `counts`: the numbers that cross the edge, and the folds.
 
         Raises
         ------
@@ -196,6 +202,16 @@ class SystolicArray:
     def _layer(self, layer: MatMul | Conv2d) -> Report:
         counts = self.counts(layer)
         results = counts["output writes"] + counts["partial sum reads"]
+        operands = counts["activation reads"] + counts["weight reads"]
+        moving = {"os": 2 * self.bits}.get(
+            self.dataflow, self.bits + self.sum_bits
+        )  # of a MAC, to the neighbors
+        staying = {"os": 2 * self.sum_bits}.get(self.dataflow, self.bits)
+        traffic = {
+            "buffer": (operands * self.bits + results * self.sum_bits) / 8,
+            "array": layer.macs * moving / 8,
+            "register": layer.macs * staying / 8,
+        }
         return Report(
             name=layer.name,
             machine=str(self),
@@ -203,20 +219,17 @@ class SystolicArray:
             cycles=self.cycles(layer),
             clock=self.clock,
             units=self.units,
-            traffic={
-                "activation SRAM": counts["activation reads"] * self.bits / 8,
-                "weight SRAM": counts["weight reads"] * self.bits / 8,
-                "output SRAM": results * self.sum_bits / 8,
-            },
+            energy=self.table.charge(layer.macs, f"int{self.bits}", traffic),
+            traffic=traffic,
             counts={**counts, "folds": _repeats(layer) * prod(self.folds(layer))},
         )
 
     def simulate(self, a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, Trace]:
         """Multiply two matrices register by register, cycle by cycle.
 
-        All folds are stepped together, as one array of registers (folds down, folds across, rows, cols). They are
-        alike but for their data, so that the cycles of one stand for each. Memory: 8 to 24 bytes for each element of the
-        matrix that stays, plus the results of all folds down.
+        Folds are stepped together, as one array of registers (folds down, folds across, rows, cols). They are alike
+        but for their data, so that the cycles of one stand for each. Output stationary takes all folds at once, the
+        others those of 512 x 512 elements. Memory: up to 32 bytes for each output, plus the matrices.
 
         Parameters
         ----------
@@ -290,24 +303,56 @@ class SystolicArray:
     ) -> tuple[np.ndarray, int, np.ndarray, tuple[int, int, int, int]]:
         """Multiply stream (t, k) by matrix (k, n), where the matrix stays in the PEs."""
         (t, k), n = stream.shape, matrix.shape[1]
-        left, left_valid = _skewed(stream, self.rows, self.cols - 1)
-        down, across = left.shape[1], -(-n // self.cols)
-        shape = (down, across, self.rows, self.cols)
-        padded = np.zeros((down * self.rows, across * self.cols), matrix.dtype)
+        product = np.empty((t, n), stream.dtype)  # the memory of outputs
+        folds, active, stream_reads, writes, partial_reads = 0, np.zeros(1, int), 0, 0, 0
+        high, wide = (side * max(1, BLOCK // side) for side in (self.rows, self.cols))
+        for top in range(0, k, high):
+            left, left_valid = _skewed(stream[:, top : top + high], self.rows, self.cols - 1)
+            for first in range(0, n, wide):
+                held = self._held(matrix[top : top + high, first : first + wide])
+                used = _used(min(wide, n - first), self.cols)
+                results, working = self._stream(left, left_valid, held, used)
+                memory = product[:, first : first + wide]
+                for fold, partial in enumerate(results[:, :t, : memory.shape[1]]):
+                    if top or fold:  # read what is there, add, write back
+                        memory += partial
+                        partial_reads += partial.size
+                    else:
+                        memory[...] = partial
+                    writes += partial.size
+                folds += held.shape[0] * held.shape[1]
+                active = active + working
+                stream_reads += int(left_valid.sum()) * held.shape[1]
+        idle = np.zeros(self.rows, int)  # while the weights came in
+        return (
+            product,
+            folds,
+            np.concatenate([idle, active]),
+            (stream_reads, matrix.size, writes, partial_reads),
+        )
+
+    def _held(self, matrix: np.ndarray) -> np.ndarray:
+        """The registers (folds down, folds across, rows, cols) after `rows` cycles that push the matrix in from the top."""
+        (k, n), (rows, cols) = matrix.shape, (self.rows, self.cols)
+        down, across = -(-k // rows), -(-n // cols)
+        padded = np.zeros((down * rows, across * cols), matrix.dtype)
         padded[:k, :n] = matrix
-        tiles = padded.reshape(down, self.rows, across, self.cols).transpose(0, 2, 1, 3)
-
-        active = []
-        held = np.zeros(shape, matrix.dtype)
-        for row in reversed(range(self.rows)):  # the bottom row has the longest way, so it goes in first
+        tiles = padded.reshape(down, rows, across, cols).transpose(0, 2, 1, 3)
+        held = np.zeros(tiles.shape, matrix.dtype)
+        for row in reversed(range(rows)):  # the bottom row has the longest way, so it goes in first
             held = _push_down(held, tiles[:, :, row])
-            active.append(0)
+        return held
 
-        rightward = np.zeros((down, 1, self.rows, self.cols), stream.dtype)  # the same in all folds across
+    def _stream(
+        self, left: np.ndarray, left_valid: np.ndarray, held: np.ndarray, used: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Let the stream pass the held numbers: results (folds down, t, columns of all folds), PEs active a cycle."""
+        down, across = held.shape[:2]
+        rightward = np.zeros((down, 1, self.rows, self.cols), left.dtype)  # the same in all folds across
         busy = np.zeros(self.cols, int)  # rows, of all folds down, whose PE in this column holds data
-        sums, before = np.zeros((2, *shape), stream.dtype)
-        leaving = np.empty((len(left), down, across, self.cols), stream.dtype)  # what falls out at the bottom
-        columns = _used(n, self.cols)
+        sums, before = np.zeros((2, *held.shape), left.dtype)
+        leaving = np.empty((len(left), down, across, self.cols), left.dtype)  # what falls out at the bottom
+        active = []
         for cycle, (entering, arriving) in enumerate(zip(left, left_valid.sum(axis=(1, 2)), strict=True)):
             rightward = _push_right(rightward, entering)
             busy = np.append(arriving, busy[:-1])  # moves right with the data
@@ -315,20 +360,14 @@ class SystolicArray:
             np.multiply(rightward, held, out=sums)
             sums[:, :, 1:] += before[:, :, :-1]  # each PE adds to the sum that the one above had
             leaving[cycle] = sums[:, :, -1]
-            active.append(busy @ columns)
+            active.append(busy @ used)
 
         # Column c's first sum reaches the bottom after rows - 1 cycles down and c cycles across.
+        t = len(left) - (self.rows - 1) - (self.cols - 1)
         for column in range(self.cols):
             start = self.rows - 1 + column
             leaving[:t, ..., column] = leaving[start : start + t, ..., column]
-        results = leaving[:t].transpose(1, 0, 2, 3).reshape(down, t, across * self.cols)[..., :n]
-        product, writes, partial_reads = results[0].copy(), results[0].size, 0
-        for partial in results[1:]:  # the memory of outputs: read what is there, add, write back
-            product += partial
-            partial_reads += partial.size
-            writes += partial.size
-        numbers = (int(left_valid.sum()) * across, matrix.size, writes, partial_reads)
-        return product, down * across, np.array(active), numbers
+        return leaving[:t].transpose(1, 0, 2, 3).reshape(down, t, across * self.cols), np.array(active)
 
 
 _COUNTS = ("activation reads", "weight reads", "output writes", "partial sum reads")

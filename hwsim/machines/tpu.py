@@ -15,8 +15,7 @@ from hwsim.machines.systolic import SystolicArray
 from hwsim.report import Report
 from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
 
-Layer = MatMul | Conv2d
-Workload = Layer | Network
+Workload = MatMul | Conv2d | Network
 
 
 def _check(machine: "TPUv1 | TPUv2 | EdgeTPU") -> None:
@@ -88,7 +87,7 @@ class TPUv1:
         reports = [self._layer(layer, i == 0, weight_bits, activation_bits) for i, layer in enumerate(layers)]
         return Report.total(workload.name, reports)
 
-    def _layer(self, layer: Layer, first: bool, weight_bits: int, activation_bits: int) -> Report:
+    def _layer(self, layer: MatMul | Conv2d, first: bool, weight_bits: int, activation_bits: int) -> Report:
         self._check_fits(layer, activation_bits)
         product, array = layer.as_matmul(), SystolicArray(self.size, self.size)
         if not product.trained:
@@ -120,7 +119,7 @@ class TPUv1:
         energy = self.table.charge(passes * layer.macs, "int8", traffic)
         return Report(layer.name, "TPU v1", layer.macs, cycles, self.clock, units, energy, traffic, counts)
 
-    def _check_fits(self, layer: Layer, bits: int) -> None:
+    def _check_fits(self, layer: MatMul | Conv2d, bits: int) -> None:
         held = (layer.input_elements + layer.output_elements) * bits // 8 // layer.as_matmul().steps
         if held > self.buffer:
             name, batch = ("batch", layer.batch) if isinstance(layer, Conv2d) else ("m", layer.m)
@@ -250,7 +249,9 @@ class EdgeTPU:
         return Report.total(workload.name, reports)
 
 
-def _overlapped(machine: TPUv2 | EdgeTPU, layer: Layer, number: str, bits: int, moved: float) -> Report:
+def _overlapped(
+    machine: TPUv2 | EdgeTPU, layer: MatMul | Conv2d, number: str, bits: int, moved: float
+) -> Report:
     """A layer whose `moved` bytes cross the machine's memory interface while its arrays compute."""
     product, array, arrays = layer.as_matmul(), SystolicArray(machine.size, machine.size), machine.arrays
     down, across = array.folds(layer)
@@ -270,7 +271,7 @@ def _overlapped(machine: TPUv2 | EdgeTPU, layer: Layer, number: str, bits: int, 
 
 
 def _on_chip(
-    array: SystolicArray, layer: Layer, tiles: int, weight_bits: int, activation_bits: int
+    array: SystolicArray, layer: MatMul | Conv2d, tiles: int, weight_bits: int, activation_bits: int
 ) -> dict[str, float]:
     """Bytes by level, without the reads of the tiles; a sum has 4 bytes."""
     edge, results = array.counts(layer), layer.output_elements

@@ -1,0 +1,242 @@
+"""Volta's tensor core, and a GPU made of them: a unit that multiplies 4 x 4 matrices, and the tiles that keep it fed.
+
+A tensor core computes d = a b + c on 4 x 4 matrices: a and b in fp16, c and d in fp32, 64 multiply-accumulates a clock.
+A large product is cut three times, and each cut reuses what the one below would fetch again::
+
+    thread block   a tile of the result, 128 x 128: its rows of a and columns of b pass through an SM's shared memory
+    warp           a part of the tile, 64 x 32, as fragments of 16 x 16 x 16 (CUDA's wmma): sums stay in registers
+    tensor core    4 x 4 x 4 of a fragment; k is summed in steps of 4, in order, so that the result does not depend on tiles
+
+How it adds is not IEEE arithmetic; NVIDIA does not document it, experiments found it out. The four products of a step are
+exact. They and c are aligned to the largest exponent of the five, a product's being the sum of its factors' (it is not
+normalized before). Bits below the 24 of that number are cut off, the five added exactly, the sum cut, not rounded, to
+fp32. So sums lose small terms, and errors lean to zero. Sources: Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of
+NVIDIA tensor cores", PeerJ CS 7:e330, 2021, and its test suite; Khattak, Mikaitis, "Accurate Models of NVIDIA Tensor
+Cores", arXiv 2512.07004, 2025, bit-accurate on a V100.
+"""
+
+from dataclasses import dataclass
+from math import ceil, isqrt
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hwsim.energy import HOROWITZ_45NM, EnergyTable
+from hwsim.report import Report
+from hwsim.workload import Conv2d, MatMul, Network, check_pairs, check_sizes, layers_of
+
+Rounding = Literal["truncate", "nearest"]
+SIDE = 4  # of a tensor core's matrices
+_NONE = -(10**6)  # exponent of a zero
+
+
+def mma(a: ArrayLike, b: ArrayLike, c: ArrayLike, rounding: Rounding = "truncate") -> np.ndarray:
+    """One step of a tensor core, a b + c on arrays (..., 4, 4): a and b are rounded to fp16 first, c to fp32.
+
+    `rounding` is "truncate", as the hardware adds (see the module), or "nearest": each of the four additions rounded to
+    the nearest fp32, ties to even, as a chain of IEEE fused multiply-adds does. Raises ValueError for other shapes and
+    for numbers that are not finite when rounded.
+
+    >>> float(mma(np.full((4, 4), 2.0**-24), np.ones((4, 4)), np.ones((4, 4)))[0, 0])  # exact: 1 + 2**-22
+    1.0
+    """
+    a, b, c = _fp16(a), _fp16(b), _finite(c, np.float32)
+    if not a.shape[-2:] == b.shape[-2:] == c.shape[-2:] == (SIDE, SIDE):
+        raise ValueError(
+            f"mma takes 4 x 4 matrices, got {a.shape}, {b.shape}, {c.shape}; multiply() cuts larger"
+        )
+    columns = np.swapaxes(b, -1, -2)
+    return _add(a[..., :, None, :], columns[..., None, :, :], c, rounding)
+
+
+@dataclass(frozen=True)
+class TensorCoreGPU:
+    """A GPU of tensor cores; by default NVIDIA's Tesla V100 (SXM2).
+
+    Parameters
+    ----------
+    sms : int, streaming multiprocessors
+    cores : int, tensor cores of an SM, each 64 MACs a clock
+    clock : float, cycles a second
+    bandwidth : float, bytes a second from DRAM (HBM2)
+    shared, registers : int, bytes of shared memory and 32-bit registers of an SM
+    l2 : int, bytes of the L2 cache
+    tile : (rows, columns, depth) of a thread block's tile; depth is how much of k lies in shared memory at once
+    warp : (rows, columns) of the tile that one warp sums
+    table : EnergyTable
+
+    Modelled: tiles; how many blocks fit on an SM (two buffers of inputs in shared memory; a register for each sum, and,
+    an assumption, as many for fragments and addresses). A block gets its share of the SM's tensor cores with or without
+    neighbors, so that a last wave that is not full costs a full one. A wave's tiles lie about in a square and share
+    rows and columns through L2; an operand that fits into L2 is read once. A convolution is an implicit GEMM, its
+    patches formed on chip. Time is the larger of computing and DRAM. "buffer" is L2 read, shared memory written and
+    fragments read, "register" the four operands of each 4 x 4 x 4 step.
+
+    Left out: launch and latency, power limits on the clock, split-k and a library's other kernels for thin matrices,
+    instructions, leakage, an fp32 sum's energy beyond an fp16 one's. The default energies are of 45 nm, the V100 of 12.
+
+    Raises ValueError when a size is not positive, or the tile is not of fragments or does not fit on an SM.
+
+    Examples
+    --------
+    >>> gpu = TensorCoreGPU()
+    >>> report = gpu.run(MatMul("gemm", 8192, 8192, 8192))
+    >>> round(gpu.peak / 1e12, 1), gpu.blocks, round(report.ops_per_second / 1e12), report.counts
+    (125.3, 2, 123, {'tiles': 4096, 'waves': 26, 'tile slots': 4160})
+
+    Held against (`tests/reference/volta_v100.csv`, `tensor_core_published.csv`): the whitepaper's 125 TFLOPS, +0.3%;
+    cuBLAS's best, 83 (Markidis et al., 2018): +49% at 8192, as nothing stalls here. Speed of DeepBench's small products,
+    whose tiles do not fill a wave: +0.5%, -7%, -23%, +0.4%; of its convolution +32%. Of its 5124 x 9124 x 2560: 4.3 times.
+    That ran at 27 TFLOPS; the likely reason is that cuBLAS then used tensor cores only for sides that are multiples of 8.
+    """
+
+    sms: int = 80  # this and the next two: NVIDIA Tesla V100 whitepaper, 2017
+    cores: int = 8
+    clock: float = 1.53e9  # boost clock; recalled, not verified, but it gives the whitepaper's 125 TFLOPS
+    bandwidth: float = 900e9  # theoretical; 790 GB/s measured: paranumal.com, "Rough-n-Ready Roofline", 2018
+    shared: int = 96 * 1024  # this and the next: CUDA Volta Tuning Guide, recalled, not verified
+    registers: int = 65536
+    l2: int = 6 * 2**20  # NVIDIA Tesla V100 whitepaper, recalled, not verified
+    tile: tuple[int, int, int] = (128, 128, 32)
+    warp: tuple[int, int] = (64, 32)
+    table: EnergyTable = HOROWITZ_45NM
+
+    def __post_init__(self) -> None:
+        """Check the sizes, and that the tile fits."""
+        check_sizes("TensorCoreGPU", sms=self.sms, cores=self.cores, registers=self.registers)
+        check_sizes("TensorCoreGPU", shared=self.shared, l2=self.l2, depth=self.tile[2])
+        check_pairs("TensorCoreGPU", tile=self.tile[:2], warp=self.warp)
+        if not (self.clock > 0 and self.bandwidth > 0):
+            raise ValueError("TensorCoreGPU: clock and bandwidth must be positive, a second")
+        (rows, columns, depth), (down, across) = self.tile, self.warp
+        if rows % down or columns % across or down % 16 or across % 16 or depth % 16:
+            raise ValueError(
+                f"TensorCoreGPU: the tile {self.tile} must be a multiple of the warp's part {self.warp}, and both of 16"
+            )
+        if not self.blocks:
+            raise ValueError(
+                f"TensorCoreGPU: the tile {self.tile} does not fit into the shared memory and registers of an SM, "
+                f"{self.shared} bytes and {self.registers}: make it smaller"
+            )
+
+    def __str__(self) -> str:
+        """Name the machine."""
+        return f"GPU, {self.sms} SMs of {self.cores} tensor cores"
+
+    @property
+    def units(self) -> int:
+        """MACs a cycle."""
+        return self.sms * self.cores * SIDE**3
+
+    @property
+    def peak(self) -> float:
+        """Operations a second at most."""
+        return 2 * self.units * self.clock
+
+    @property
+    def blocks(self) -> int:
+        """Thread blocks that an SM holds at once."""
+        rows, columns, depth = self.tile
+        buffers = 2 * 2 * (rows + columns) * depth  # bytes: one fills while the other is used
+        return min(self.shared // buffers, self.registers // (2 * rows * columns))
+
+    def multiply(self, a: ArrayLike, b: ArrayLike, rounding: Rounding = "truncate") -> np.ndarray:
+        """The product of a (m, k) and b (k, n) as the tensor cores compute it, float32; `rounding` as in `mma`.
+
+        Every sum goes over k in steps of 4, in order, in whatever tile it lies; zeros fill the last step.
+        """
+        a, b = _fp16(a), _fp16(b)
+        if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or 0 in a.shape + b.shape:
+            raise ValueError(f"multiply takes (m, k) and (k, n), got arrays of shape {a.shape} and {b.shape}")
+        rest = -a.shape[1] % SIDE
+        a, columns = np.pad(a, ((0, 0), (0, rest))), np.pad(b.T, ((0, 0), (0, rest)))
+        sums = np.zeros((len(a), len(columns)), np.float32)
+        for k in range(0, a.shape[1], SIDE):
+            sums = _add(a[:, None, k : k + SIDE], columns[None, :, k : k + SIDE], sums, rounding)
+        return sums
+
+    def run(self, workload: MatMul | Conv2d | Network) -> Report:
+        """Run a layer, or the layers of a network one after the other.
+
+        `counts` of the report: "tiles", "waves", and "tile slots", the tiles that so many waves have room for: tiles /
+        tile slots is the tail efficiency. Groups of a layer share its waves, steps do not.
+        """
+        reports = [self._layer(layer) for layer in layers_of(workload)]
+        return Report.total(workload.name, reports)
+
+    def _layer(self, layer: MatMul | Conv2d) -> Report:
+        product = layer.as_matmul()
+        (rows, columns, depth), slots = self.tile, self.sms * self.blocks
+        down, across, deep = ceil(product.m / rows), ceil(product.n / columns), ceil(product.k / depth)
+        tiles = product.groups * down * across
+        waves = ceil(tiles / slots)
+        steps = product.steps * deep * depth  # through k, of all products one after the other
+        cycles = ceil(waves * self.blocks * rows * columns * steps / (self.cores * SIDE**3))
+        warps = rows * columns // (self.warp[0] * self.warp[1])
+        counts = {"tiles": tiles, "waves": waves, "tile slots": waves * slots}
+        traffic = {
+            "DRAM": float(self._dram(layer, down, across)),
+            "buffer": 2.0 * tiles * steps * (2 * (rows + columns) + warps * sum(self.warp)),
+            "register": tiles * steps * rows * columns / SIDE**3 * (2 * 2 + 2 * 4) * SIDE**2,
+        }
+        return Report(
+            name=layer.name,
+            machine=str(self),
+            macs=layer.macs,
+            cycles=max(cycles, ceil(traffic["DRAM"] / self.bandwidth * self.clock)),
+            clock=self.clock,
+            units=self.units,
+            energy=self.table.charge(layer.macs, "fp16", traffic),
+            traffic=traffic,
+            counts={key: product.steps * count for key, count in counts.items()},
+        )
+
+    def _dram(self, layer: MatMul | Conv2d, down: int, across: int) -> int:
+        """Bytes from and to DRAM, for a product of down x across tiles."""
+        product, slots = layer.as_matmul(), self.sms * self.blocks
+        copies = product.groups * product.steps
+        wide = min(across, isqrt(slots))  # tiles of a wave, side by side
+        high = min(down, slots // wide)
+        wide = min(across, slots // high)
+        right = 2 * product.groups * product.k * product.n
+        left = 2 * layer.input_elements - (0 if product.trained else product.steps * right)
+        reads_left = 1 if left <= copies * self.l2 else ceil(across / wide)
+        reads_right = 1 if right <= product.groups * self.l2 else ceil(down / high)
+        if not product.trained or right > self.l2:  # else the weights stay in L2 from step to step
+            reads_right *= product.steps
+        return left * reads_left + right * reads_right + 2 * layer.output_elements
+
+
+def _fp16(x: ArrayLike) -> np.ndarray:
+    return _finite(x, np.float16).astype(np.float64)  # in which their products are exact
+
+
+def _finite(x: ArrayLike, kind: type[np.floating]) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        rounded = np.asarray(x).astype(kind)
+    if not np.isfinite(rounded).all():
+        raise ValueError(f"the tensor core needs numbers that are finite in {kind.__name__}: scale them down")
+    return rounded
+
+
+def _add(a: np.ndarray, b: np.ndarray, c: np.ndarray, rounding: Rounding) -> np.ndarray:
+    """The four products of the last axes, and c."""
+    products = a * b
+    if rounding == "nearest":
+        for i in range(SIDE):
+            c = c + products[..., i].astype(np.float32)
+        return c
+    if rounding != "truncate":
+        raise ValueError(f'rounding must be "truncate" or "nearest", got {rounding!r}')
+    exponents = np.where(products == 0, _NONE, _exponent(a, -14) + _exponent(b, -14)).max(axis=-1)
+    exponents = np.maximum(exponents, np.where(c == 0, _NONE, _exponent(c, -126)))
+    last = np.maximum(exponents - 23, -149)  # exponent of the last bit that is kept
+    total = np.trunc(np.ldexp(products, -last[..., None])).sum(axis=-1)
+    total += np.trunc(np.ldexp(c.astype(np.float64), -last))
+    carry = np.maximum(np.frexp(total)[1] - 24, 0)
+    return np.ldexp(np.trunc(np.ldexp(total, -carry)), last + carry).astype(np.float32)
+
+
+def _exponent(x: np.ndarray, smallest: int) -> np.ndarray:
+    return np.maximum(np.frexp(x)[1] - 1, smallest)  # a subnormal number has that of the smallest normal one

@@ -1,0 +1,60 @@
+"""The simulator beside published figures: every line within its bound, and every large deviation explained."""
+
+from collections import Counter
+
+import pytest
+
+from tools import validate
+from tools.validation_page import line
+
+ROWS = list(validate.rows())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.machine}-{row.what}-{row.unit}")
+def test_within_its_bound(row):
+    assert abs(row.deviation) <= row.bound
+    if abs(row.deviation) > 0.2:
+        assert row.why
+
+
+def test_bounds_are_not_slack():
+    """The worst line that has a bound comes near it."""
+    for bound in {row.bound for row in ROWS if row.bound > 0.02}:
+        worst = max(abs(row.deviation) for row in ROWS if row.bound == bound)
+        assert worst > 0.8 * bound
+
+
+def test_every_machine_is_there():
+    counts = Counter(row.machine for row in ROWS)
+    machines = [
+        "systolic array",
+        "loop nest",
+        "Eyeriss",
+        "DaDianNao",
+        "TPU v1",
+        "TPU v3",
+        "EIE",
+        "V100",
+        "FPGA",
+    ]
+    assert set(counts) >= set(machines)
+    assert counts["Eyeriss"] == 5 + 3 * 6 + 3 * 14 + 3
+
+
+def test_the_printed_table_has_all_of_it(capsys):
+    validate.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(ROWS)
+    for text, row in zip(lines[1:], ROWS, strict=True):
+        assert text.startswith(row.machine)
+        assert row.what in text
+        assert text.endswith(f"{row.deviation:+.1%}")
+
+
+def test_a_line_of_the_page():
+    row = validate.Row("m", "a < b", "ms", 2000.0, 1500.0, 0.3, "known")
+    assert line(row) == (
+        "<tr><td>a &lt; b<small>known</small></td><td>2,000 ms</td><td>1,500 ms</td>"
+        '<td><span class="axis"><span class="bar" style="left:25.0%;width:25.0%"></span></span>-25.0%</td></tr>'
+    )
+    assert "left:50.0%;width:50.0%" in line(validate.Row("m", "w", "", 1.0, 9.0, 9.0))

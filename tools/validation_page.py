@@ -1,0 +1,47 @@
+"""A Sphinx extension: the directive `validation-table` puts the table of `tools/validate.py` on a page of the book."""
+
+from html import escape
+from itertools import groupby
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
+from tools.validate import Row, number, rows
+
+WIDEST = 0.5  # a deviation beyond this has a full bar
+
+
+class ValidationTable(Directive):
+    """The table, a heading for each machine, the deviation as a number and as a bar."""
+
+    def run(self):
+        """Return the table as one raw node."""
+        body = "".join(
+            f'<tr><th colspan="4" scope="rowgroup">{escape(machine[0].upper() + machine[1:])}</th></tr>'
+            + "".join(map(line, group))
+            for machine, group in groupby(rows(), key=lambda row: row.machine)
+        )
+        head = "<tr><th>What</th><th>Published</th><th>hwsim</th><th>Deviation</th></tr>"
+        html = f'<table class="validation"><thead>{head}</thead><tbody>{body}</tbody></table>'
+        return [nodes.raw("", html, format="html")]
+
+
+def line(row: Row) -> str:
+    """One row in HTML."""
+    unit = f" {escape(row.unit)}" if row.unit else ""
+    why = f"<small>{escape(row.why)}</small>" if row.why else ""
+    share = max(-1.0, min(1.0, row.deviation / WIDEST))
+    bar = (
+        f'<span class="bar" style="left:{50 + 50 * min(share, 0):.1f}%;width:{50 * abs(share):.1f}%"></span>'
+    )
+    return (
+        f"<tr><td>{escape(row.what)}{why}</td><td>{number(row.published)}{unit}</td><td>{number(row.here)}{unit}</td>"
+        f'<td><span class="axis">{bar}</span>{row.deviation:+.1%}</td></tr>'
+    )
+
+
+def setup(app):
+    """Register the directive. The figures depend on the simulator, so they are computed anew in every build."""
+    app.add_directive("validation-table", ValidationTable)
+    app.connect("env-get-outdated", lambda *_: ["chapters/hwsim/validation"])
+    return {"parallel_read_safe": True}
