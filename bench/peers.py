@@ -8,6 +8,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import tempfile
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,14 +57,17 @@ def run(name: str, job: object) -> Iterator[dict]:
     """Run `with_NAME.py` on a job in the peer's environment; its answers as they come. PeerError when it fails."""
     script = HERE / f"with_{name.replace('-', '_')}.py"
     python = environment(name)
-    with subprocess.Popen(
-        [str(python), str(script)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ENVIRONMENTS,
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as errors,  # a pipe that nobody empties would stop the peer
+        subprocess.Popen(
+            [str(python), str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=ENVIRONMENTS,
+        ) as process,
+    ):
         process.stdin.write(json.dumps(job))
         process.stdin.close()
         try:
@@ -72,6 +76,8 @@ def run(name: str, job: object) -> Iterator[dict]:
         except GeneratorExit:
             process.kill()
             raise
-        message = process.stderr.read().strip().splitlines() or ["no message"]
+        process.wait()
+        errors.seek(0)
+        message = errors.read().strip().splitlines() or ["no message"]
     if process.returncode:
         raise PeerError(f"{script.name} failed: {message[-1]}")

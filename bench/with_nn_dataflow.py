@@ -61,10 +61,9 @@ def main():
         start = time.perf_counter()
         search = NNDataflow(network, job["batch"], chip, energy, MapStrategyEyeriss)
         schedules, _ = search.schedule_search(Option(opt_goal="e", ntops=1, nprocesses=1))
-        answer = {
-            "cycles": schedules[0].total_time if schedules else None,
-            "seconds": time.perf_counter() - start,
-        }
+        if not schedules:
+            sys.exit(f"nn-dataflow finds no schedule for {layer['name']}")
+        answer = {"cycles": schedules[0].total_time, "seconds": time.perf_counter() - start}
         print(json.dumps(answer), flush=True)
 
 

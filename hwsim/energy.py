@@ -74,11 +74,22 @@ class EnergyTable(Mapping[str, Energy]):
     def mac(self, number: str) -> float:
         """Joules of one multiply-accumulate on numbers of this kind ("int8", "fp16", ...).
 
-        A table without a multiplication of this kind charges its entry for "mac", whatever its bits.
+        An integer of a width that the table does not have costs as the next wider one, or else the widest: the
+        multiplier in proportion to its bits squared, the adder to its bits. What is no integer, and not in the table, costs
+        as its entry for "mac", whatever its bits.
         """
         if {f"{number} mult", f"{number} add"} <= set(self.entries):
             return self.joules(f"{number} mult") + self.joules(f"{number} add")
-        return self.joules(*self._level("mac"))
+        entry, times = self._level("mac")
+        if not (number.startswith("int") and number[3:].isdigit()):
+            return self.joules(entry, times)
+        bits = int(number[3:])
+        widths = sorted(self[name].bits for name in self.entries if name.startswith("int") and "mult" in name)
+        if not widths:
+            return self.joules(entry, times * (bits / self[entry].bits) ** 2)
+        width = next((wider for wider in widths if wider >= bits), widths[-1])
+        multiply, add = self.joules(f"int{width} mult"), self.joules(f"int{width} add")
+        return multiply * (bits / width) ** 2 + add * bits / width
 
     def access(self, level: str, size: float) -> float:
         """Joules for `size` bytes read from or written to a level; KeyError lists the levels there are."""

@@ -222,6 +222,10 @@ class Float(Format):
         """Smallest value above zero that has all `mantissa` bits of precision."""
         return 2.0 ** (1 - self.bias)
 
+    @property
+    def _fits_float32(self) -> bool:
+        return self.largest <= float(np.finfo(np.float32).max)
+
     def values(self) -> np.ndarray:
         """All finite values in ascending order, zero once."""
         _check_small(self, self.bits)
@@ -304,7 +308,7 @@ class Log2(Format):
 
 @dataclass(frozen=True)
 class _Scaled(Format):
-    """What the formats with one magnitude above zero share: `scale`, a positive number that float32 can hold."""
+    """What the formats with one magnitude above zero share: `scale`, a positive number, rounded to float32."""
 
     scale: float = 1.0
 
@@ -314,6 +318,7 @@ class _Scaled(Format):
             raise ValueError(
                 f"{type(self).__name__}: scale must be a positive number that float32 can hold, got {self.scale!r}"
             )
+        object.__setattr__(self, "scale", float(np.float32(self.scale)))
 
 
 @dataclass(frozen=True)

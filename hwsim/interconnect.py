@@ -14,6 +14,7 @@ Thakur, Rabenseifner, Gropp, "Optimization of Collective Communication Operation
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isqrt
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +45,8 @@ class Link:
 
     def __post_init__(self) -> None:
         """Check the three numbers."""
-        if not (0 <= self.latency < inf and self.bandwidth > 0 and self.adding > 0):
+        numbers = all(isinstance(value, Real) for value in (self.latency, self.bandwidth, self.adding))
+        if not (numbers and 0 <= self.latency < inf and self.bandwidth > 0 and self.adding > 0):
             raise ValueError(
                 f"a link needs a latency of at least 0 seconds and rates above 0 bytes a second, got {self}"
             )
@@ -137,6 +139,9 @@ class AllReduce:
                 f"{self} needs an array of numbers with {self.workers} rows, one for each worker; "
                 f"got shape {arrays.shape} of {arrays.dtype}"
             )
+        stray = [pair for pair in links or {} if not {*pair} <= set(range(self.nodes))]
+        if stray:
+            raise ValueError(f"links: {stray[0]} are not two of the nodes 0 to {self.nodes - 1}")
         elements = arrays[0].size
         held = np.zeros((self.nodes, elements), arrays.dtype)
         held[: self.workers] = arrays.reshape(self.workers, elements)
@@ -149,9 +154,10 @@ class AllReduce:
             for message, payload in zip(batch, payloads, strict=True):
                 part = held[message.target, message.start : message.stop]
                 part[:] = part + payload if message.add else payload
-                time = (links or {}).get((message.source, message.target), link).seconds(payload.nbytes)
+                used = (links or {}).get((message.source, message.target), link)
+                time = used.seconds(payload.nbytes)
                 out[message.source] += time
-                into[message.target] += time + (payload.nbytes / link.adding if message.add else 0)
+                into[message.target] += time + (payload.nbytes / used.adding if message.add else 0)
                 sent[message.source] += payload.nbytes
                 received[message.target] += payload.nbytes
             rounds, messages = rounds + 1, messages + len(batch)
@@ -162,7 +168,7 @@ class AllReduce:
 
 @dataclass(frozen=True)
 class ParameterServer(AllReduce):
-    """Every worker sends its array to a server, which sends the sum to every worker: 2 p n bytes through its port.
+    """Every worker sends its array to a server, which sends the sum to every worker: p n bytes in, p n bytes out.
 
     Examples
     --------

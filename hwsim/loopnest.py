@@ -178,6 +178,10 @@ class LoopNest:
 
     def __post_init__(self) -> None:
         """Keep a tuple and check it."""
+        if isinstance(self.parts, Level | Spatial) or not all(
+            isinstance(part, Level | Spatial) for part in self.parts
+        ):
+            raise ValueError("a nest is a list of Level and Spatial, from the outermost in")
         object.__setattr__(self, "parts", tuple(self.parts))
         first = self.parts[0] if self.parts else None
         missing = [t for t in TENSORS if not isinstance(first, Level) or t not in first.keeps]
@@ -350,9 +354,11 @@ def _fetches(conv: Conv2d, tensor: str, loops: Sequence[_Loop], start: int) -> i
 
 
 def _checked(name: str, loops: Loops) -> tuple[tuple[str, int], ...]:
-    loops = tuple((dim, bound) for dim, bound in loops)
+    loops = tuple(loops)
+    if not all(isinstance(loop, tuple | list) and len(loop) == 2 for loop in loops):
+        raise ValueError(f"{name}: loops are a list of (dim, bound), as [('P', 4), ('M', 2)], not {loops}")
     for dim, bound in loops:
         if dim not in DIMS:
             raise ValueError(f"{name}: a loop runs over one of {', '.join(DIMS)}, not {dim!r}")
         check_sizes(name, **{f"the bound of {dim}": bound})
-    return loops
+    return tuple((dim, bound) for dim, bound in loops)

@@ -205,11 +205,15 @@ def _points(grid: Grid) -> dict[Key, Row]:
     """Every point as parameter -> value."""
     if isinstance(grid, Mapping):
         for name, values in grid.items():
-            if isinstance(values, str) or not isinstance(values, Iterable):
+            if isinstance(values, str | set) or not isinstance(values, Iterable):
                 raise ValueError(f"{name} must have a list of values, got {values!r}; write [{values!r}]")
         grid = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     points: dict[Key, Row] = {}
     for given in grid:
+        if not isinstance(given, Mapping) or "error" in given:
+            raise ValueError(
+                f"a point is a mapping of parameter -> value, none of them named 'error', got {given!r}"
+            )
         point = {name: _scalar(value, name) for name, value in given.items()}
         if not point or list(point) != list(next(iter(points.values()), point)):
             raise ValueError(

@@ -374,7 +374,7 @@ def check_pairs(name: str, least: int = 1, **sizes: Size) -> None:
 
 
 def check_positive(name: str, **values: float) -> None:
-    """ValueError unless each value is a finite number above 0."""
+    """ValueError unless each value is a positive, finite number."""
     for field, value in values.items():
         if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < inf:
-            raise ValueError(f"{name}: {field} must be a finite number above 0, got {value!r}")
+            raise ValueError(f"{name}: {field} must be positive, a finite number, got {value!r}")

@@ -38,7 +38,9 @@ def test_the_picture_has_a_bar_for_each():
 
 def test_one_table_of_energies_for_all():
     layer = MatMul("fc", 8, 64, 64)
-    comparison = compare(layer, [Eyeriss(), EIE(), SystolicArray(16, 16), DaDianNao()], table=EIE_TABLE_I)
+    comparison = compare(
+        layer, [Eyeriss(), EIE(), SystolicArray(16, 16, bits=16), DaDianNao()], table=EIE_TABLE_I
+    )
     for report in comparison.reports.values():
         work = report.counts["work"] if "EIE" in report.machine else report.macs
         assert report.energy["mac"] == pytest.approx(work * EIE_TABLE_I.mac("int16"))

@@ -109,3 +109,13 @@ def test_charge():
     with pytest.raises(KeyError, match="only nothing by level: give it levels"):
         EnergyTable("mine", {}).mac("int8")
     assert HOROWITZ_45NM.with_entries("x", **{"DRAM 64b": 64}).access("DRAM", 1) == pytest.approx(8e-12)
+
+
+def test_wider_numbers_cost_more():
+    for table in (HOROWITZ_45NM, EIE_TABLE_I, EYERISS_RELATIVE):
+        costs = [table.mac(f"int{bits}") for bits in range(1, 65)]
+        assert costs == sorted(costs)
+    assert HOROWITZ_45NM.mac("int4") == pytest.approx(0.2e-12 / 4 + 0.03e-12 / 2)
+    assert EIE_TABLE_I.mac("int16") == pytest.approx(3.1e-12 / 4 + 0.1e-12 / 2)
+    assert HOROWITZ_45NM.mac("int64") == pytest.approx(3.1e-12 * 4 + 0.1e-12 * 2)
+    assert EYERISS_RELATIVE.mac("int8") == pytest.approx(0.25e-12)

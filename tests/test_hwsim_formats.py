@@ -241,6 +241,9 @@ def test_floats_of_any_size(exponent, mantissa, infinities, saturate, x):
     np.testing.assert_array_equal(number.quantize(-x), -result)
     if abs(x) <= number.largest:
         assert abs(result - x) <= max(number.epsilon / 2 * abs(x), number.smallest / 2)
+    with np.errstate(over="ignore"):  # x itself may be beyond float32
+        single = np.float32(x)
+    np.testing.assert_array_equal(number.quantize(single), number.quantize(np.float64(single)))
 
 
 @pytest.mark.parametrize(
@@ -276,3 +279,10 @@ def test_the_largest_float64_rounds_without_a_warning():
     most = np.finfo(np.float64).max
     assert formats.BF16.quantize([most, -most]).tolist() == [np.inf, -np.inf]
     assert formats.FP8_E4M3.quantize([most, -most]).tolist() == [448, -448]
+
+
+@pytest.mark.parametrize("number", [Binary(0.7), Ternary(0.1), Float(8, 3, infinities=False), FixedPoint(25)])
+def test_results_are_values_in_single_precision_too(number):
+    for x in (3.4e38, -3.4e38, 0.3):
+        assert float(number.quantize(np.float32(x))) == float(number.quantize(np.float64(np.float32(x))))
+    assert np.isin(Binary(0.7).quantize(np.float32([1, -1])), Binary(0.7).values()).all()

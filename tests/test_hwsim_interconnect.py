@@ -128,8 +128,10 @@ def test_another_schedule_runs_too_and_messages_of_a_round_pass_each_other(p):
 def test_one_slow_link_sets_the_pace_of_a_ring_and_spares_a_tree_that_does_not_use_it():
     arrays, slow = np.ones((4, 400)), Link(1e-3, 1e6)
     links = {(1, 2): slow}
+    with pytest.raises(ValueError, match=r"links: \(0, 9\) are not two of the nodes 0 to 3"):
+        Ring(4).simulate(arrays, LINK, {(0, 9): slow})
     assert Ring(4).simulate(arrays, LINK, links).seconds == pytest.approx(
-        6 * slow.seconds(800) + 3 * 800 / LINK.adding
+        6 * slow.seconds(800) + 3 * 800 / slow.adding
     )
     assert Tree(4).simulate(arrays, LINK, links).seconds == Tree(4).simulate(arrays, LINK).seconds
     assert (Ring(4).simulate(arrays, LINK, links).output == 4).all()

@@ -1,7 +1,7 @@
 """The systolic array: SCALE-Sim's counts, exact products, and a simulation that agrees with the closed form."""
 
 import csv
-import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +145,28 @@ def test_partial_sums_are_read_back():
     assert [counts[d]["output writes"] for d in DATAFLOWS] == [3 * 70, 70, 3 * 70]
 
 
+@pytest.mark.parametrize(
+    ("rows", "cols", "dataflow", "shape"),
+    [(8, 8, "ws", (1024, 512, 512)), (4, 4, "is", (300, 512, 300)), (32, 32, "os", (512, 64, 512))],
+)
+def test_memory_of_the_simulation(rows, cols, dataflow, shape):
+    m, k, n = shape
+    a, b = np.ones((m, k), np.int64), np.ones((k, n), np.int64)
+    tracemalloc.start()
+    SystolicArray(rows, cols, dataflow).simulate(a, b)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * m * n + 3 * (a.nbytes + b.nbytes)
+
+
+def test_fewer_bits_cost_less_energy():
+    layer = MatMul("fc", 16, 64, 64)
+    joules = [
+        SystolicArray(8, 8, bits=bits, sum_bits=2 * bits).run(layer).joules for bits in (1, 2, 4, 8, 16)
+    ]
+    assert joules == sorted(joules)
+
+
 def test_traffic_and_energy():
     layer = MatMul("fc", m=10, k=33, n=7)
     report = SystolicArray(16, 16, "ws", bits=16, sum_bits=24).run(layer)
@@ -157,6 +179,9 @@ def test_traffic_and_energy():
     stationary = SystolicArray(16, 16, "os", bits=16, sum_bits=24).run(layer)
     assert stationary.traffic["array"] == layer.macs * 4
     assert stationary.traffic["register"] == layer.macs * 6  # the sum, read and written
+    inputs = SystolicArray(16, 16, "is", bits=16, sum_bits=24).run(layer)
+    assert inputs.traffic["array"] == layer.macs * 5
+    assert inputs.traffic["register"] == layer.macs * 2  # the input
 
 
 def test_networks_groups_and_steps():
@@ -196,19 +221,11 @@ def test_sums_at_the_borders_of_the_narrow_types_are_exact(bound, dataflow):
         check(SystolicArray(2, 2, dataflow), -a, b)
 
 
-def test_speed():
-    """A network in under a millisecond; a simulated product far faster than SCALE-Sim's 27 s in the same table."""
-    machine, network = SystolicArray(128, 128), networks.alexnet()
-    start = time.process_time()
-    for _ in range(20):
-        cycles = sum(machine.cycles(layer) for layer in network)
-    assert (time.process_time() - start) / 20 < 1e-3
-    assert cycles > network.macs / machine.units
+def test_a_large_product():
     a = np.ones((512, 512), int)
-    start = time.process_time()
-    product, _ = SystolicArray(32, 32, "os").simulate(a, a)
-    assert time.process_time() - start < 27 / 10
+    product, trace = SystolicArray(32, 32, "os").simulate(a, a)
     assert (product == 512).all()
+    assert trace.folds == 256
 
 
 @pytest.mark.parametrize(

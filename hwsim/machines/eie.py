@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from hwsim.energy import EnergyTable
 from hwsim.report import Report
 from hwsim.sparse_matrix import POINTER_BITS, SparseMatrix
-from hwsim.workload import Conv2d, MatMul, Network, layers_of
+from hwsim.workload import Conv2d, MatMul, Network, check_positive, layers_of
 
 PIPELINE = 6  # cycles from the last entry to the result, as in the authors' cycle simulator
 PE_POWER = {  # watts of one PE at 800 MHz in 45 nm, Table II
@@ -99,8 +99,7 @@ class EIE:
         for name in ("weight_density", "activation_density"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"EIE: {name} is a share from 0 to 1, got {getattr(self, name)!r}")
-        if not self.clock > 0:
-            raise ValueError(f"EIE: clock must be positive, in cycles a second, got {self.clock!r}")
+        check_positive("EIE", clock=self.clock)
 
     def encode(self, weights: ArrayLike) -> SparseMatrix:
         """Compress a matrix.

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 from hwsim.energy import EYERISS_RELATIVE, EnergyTable
 from hwsim.report import Report
 from hwsim.run_length import run_length_ratio, zeros_share
-from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of, pair
+from hwsim.workload import Conv2d, MatMul, Network, check_positive, check_sizes, layers_of, pair
 
 WORD = 2  # bytes: all numbers have 16 bits
 
@@ -127,8 +127,7 @@ class Eyeriss:
         """Check the parameters."""
         sizes = ("rows", "cols", "buffer", "filter_words", "input_words", "sum_words", "psum_port")
         check_sizes("Eyeriss", **{name: getattr(self, name) for name in sizes})
-        if not self.clock > 0:
-            raise ValueError(f"Eyeriss: clock must be positive, in cycles a second, got {self.clock!r}")
+        check_positive("Eyeriss", clock=self.clock)
 
     def map(self, layer: MatMul | Conv2d, channels: int | None = None, time: bool = True) -> RowMapping:
         """The mapping with the least energy times time, among sizes of 1, 2, 3, 4, 6, 8, 12, ...

@@ -1,8 +1,8 @@
 """A systolic array: a grid of multipliers that hand numbers to their neighbors, so that memory is read only at the edge.
 
 Every processing element (PE) does one multiply-accumulate a cycle and talks to nobody but its neighbors. A number read
-once from memory enters at an edge and is used by every PE that it passes: an array of R x C PEs does R * C MACs a cycle
-on only R + C numbers read. The name is from the heart: data is pumped through in beats (Kung, "Why Systolic
+once from memory enters at an edge and is used by every PE that it passes: an array of R x C PEs does R * C MACs a cycle,
+while at most R + C numbers cross its edge in each direction. The name is from the heart: data is pumped through in beats (Kung, "Why Systolic
 Architectures?", IEEE Computer, 1982).
 
 Of the three matrices in `a (m x k) times b (k x n)`, one stays in the PEs and two move. Which one stays is the dataflow::
@@ -41,7 +41,7 @@ from numpy.typing import ArrayLike
 
 from hwsim.energy import HOROWITZ_45NM, EnergyTable
 from hwsim.report import Report
-from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
+from hwsim.workload import Conv2d, MatMul, Network, check_positive, check_sizes, layers_of
 
 DATAFLOWS = ("ws", "os", "is")  #: What can stay in the PEs: weights, outputs, inputs.
 BLOCK = 512  # side of the part of a matrix whose folds are simulated together: its registers fit into a cache
@@ -89,7 +89,7 @@ class SystolicArray:
     table : EnergyTable
 
     Modelled: every number that enters, leaves, or goes from a PE to the next, for each needed MAC. Left out: stalls for
-    memory, loading the next fold while this one runs, what idle PEs hand on, DRAM.
+    memory, loading the next fold while this one runs, pushing weights in and sums out from PE to PE, DRAM.
 
     Raises
     ------
@@ -128,8 +128,7 @@ class SystolicArray:
                 f'SystolicArray: dataflow must be "ws", "os" or "is" (weights, outputs or inputs stay), '
                 f"got {self.dataflow!r}"
             )
-        if not self.clock > 0:
-            raise ValueError(f"SystolicArray: clock must be positive, in cycles a second, got {self.clock!r}")
+        check_positive("SystolicArray", clock=self.clock)
 
     def __str__(self) -> str:
         """Name the machine."""
@@ -229,7 +228,7 @@ class SystolicArray:
 
         Folds are stepped together, as one array of registers (folds down, folds across, rows, cols). They are alike
         but for their data, so that the cycles of one stand for each. Output stationary takes all folds at once, the
-        others those of 512 x 512 elements. Memory: up to 32 bytes for each output, plus the matrices.
+        others those of up to 512 x 512 elements. Memory: at most three times the matrices and 200 bytes for each output.
 
         Parameters
         ----------
@@ -305,7 +304,10 @@ class SystolicArray:
         (t, k), n = stream.shape, matrix.shape[1]
         product = np.empty((t, n), stream.dtype)  # the memory of outputs
         folds, active, stream_reads, writes, partial_reads = 0, np.zeros(1, int), 0, 0, 0
-        high, wide = (side * max(1, BLOCK // side) for side in (self.rows, self.cols))
+        high = self.rows * max(
+            1, min(BLOCK // self.rows, 16)
+        )  # the sums of each fold down are kept until its end
+        wide = self.cols * max(1, BLOCK // self.cols)
         for top in range(0, k, high):
             left, left_valid = _skewed(stream[:, top : top + high], self.rows, self.cols - 1)
             for first in range(0, n, wide):
