@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from hwsim.energy import EnergyTable
 from hwsim.report import Report
-from hwsim.workload import Conv2d, MatMul, Network
+from hwsim.workload import Conv2d, MatMul, Network, layers_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@runtime_checkable
 class Machine(Protocol):
     """Whatever has the verb `run`."""
 
@@ -27,16 +28,18 @@ class Comparison:
     Parameters
     ----------
     name : str, the workload
+    ops : int, its operations, zeros included
     reports : dict of machine -> Report
     refused : dict of machine -> why it cannot run the workload
     """
 
     name: str
+    ops: int
     reports: Mapping[str, Report]
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> str:
-        """Text with a line for each machine."""
+        """Text with a line for each machine. "Gop/s" counts the operations of the workload, also those that EIE skips."""
         names = [*self.reports, *self.refused]
         width = max(len(name) for name in (self.name, *names)) + 2
         lines = [
@@ -46,7 +49,7 @@ class Comparison:
             memory = f"{report.traffic['DRAM'] / 1e6:,.2f} MB" if "DRAM" in report.traffic else "-"
             lines.append(
                 f"{name:<{width}}{report.seconds * 1e3:>11,.3f} ms{report.joules * 1e3:>11,.3f} mJ"
-                f"{report.ops_per_second / 1e9:>12,.1f}{report.utilization:>13.1%}{memory:>13}"
+                f"{self.ops / report.seconds / 1e9:>12,.1f}{report.utilization:>13.1%}{memory:>13}"
             )
         lines += [f"{name:<{width}}  refuses: {reason}" for name, reason in self.refused.items()]
         return "\n".join(lines)
@@ -100,6 +103,9 @@ def compare(
     8 x 8 systolic array, ws        0.126 ms      0.032 mJ        66.7        74.4%            -
     8 x 8 systolic array, os        0.102 ms      0.025 mJ        82.5        92.1%            -
     """
+    layers_of(workload)
+    if isinstance(machines, Machine):
+        raise ValueError("compare takes a list of machines, or a dict of name -> machine")
     named = machines.items() if isinstance(machines, Mapping) else ((None, machine) for machine in machines)
     reports: dict[str, Report] = {}
     refused: dict[str, str] = {}
@@ -119,4 +125,4 @@ def compare(
             refused[name] = result
     if not reports and not refused:
         raise ValueError("compare needs at least one machine")
-    return Comparison(workload.name, reports, refused)
+    return Comparison(workload.name, workload.ops, reports, refused)

@@ -8,7 +8,7 @@ its neighbor), "buffer" (the large memory on the chip) and "DRAM".
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from hwsim.workload import Conv2d, MatMul, Network
+from hwsim.workload import Conv2d, MatMul, Network, check_positive
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,18 @@ class EnergyTable(Mapping[str, Energy]):
         """Joules of one multiply-accumulate on numbers of this kind ("int8", "fp16", ...).
 
         An integer of a width that the table does not have costs as the next wider one, or else the widest: the
-        multiplier in proportion to its bits squared, the adder to its bits. What is no integer, and not in the table, costs
-        as its entry for "mac", whatever its bits.
+        multiplier in proportion to its bits squared, the adder to its bits. A floating-point number that the table does not
+        have costs as its entry for "mac", whatever its bits. ValueError for what is no number.
         """
         if {f"{number} mult", f"{number} add"} <= set(self.entries):
             return self.joules(f"{number} mult") + self.joules(f"{number} add")
+        kind, digits = number.rstrip("0123456789"), number.lstrip("abcdefghijklmnopqrstuvwxyz")
+        if kind not in ("int", "fp", "bf", "tf") or not digits:
+            raise ValueError(f"a number is named as int8, fp16 or bf16, got {number!r}")
         entry, times = self._level("mac")
-        if not (number.startswith("int") and number[3:].isdigit()):
+        if kind != "int":
             return self.joules(entry, times)
-        bits = int(number[3:])
+        bits = int(digits)
         widths = sorted(self[name].bits for name in self.entries if name.startswith("int") and "mult" in name)
         if not widths:
             return self.joules(entry, times * (bits / self[entry].bits) ** 2)
@@ -105,6 +108,7 @@ class EnergyTable(Mapping[str, Energy]):
         """The same table under another name with some entries replaced: `with_entries("cheap DRAM", **{"DRAM 32b": 64})`."""
         for operation in picojoules:
             self[operation]  # a name that is not there is an error, not a new entry
+        check_positive(name, **picojoules)
         changed = {
             operation: Energy(pj, self[operation].bits, f"set by hand in {name}", False)
             for operation, pj in picojoules.items()
@@ -154,7 +158,7 @@ HOROWITZ_45NM = EnergyTable(
         "register": ("SRAM 32KB 64b", 1 / 6),
         "array": ("SRAM 32KB 64b", 1 / 3),
         "buffer": ("SRAM 32KB 64b", 1),
-        "DRAM": ("DRAM 64b", 1),
+        "DRAM": ("DRAM 32b", 1),
     },
 )
 

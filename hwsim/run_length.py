@@ -36,12 +36,12 @@ def run_length_bytes(values: ArrayLike) -> int:
     return 8 * -(-pairs // 3)
 
 
-def run_length_ratio(zeros: float | ArrayLike) -> float:
-    """Size after compression as a share of the size before, at most 1: the chip can go without.
+def run_length_ratio(zeros: ArrayLike) -> float:
+    """Size after compression as a share of the size before, at most 1: a layer may be stored as it is.
 
     Parameters
     ----------
-    zeros : the numbers themselves (array), or the share of zeros among them (float, 0 to 1) if they lie at random
+    zeros : the numbers themselves (array), or the share of zeros among them (one number, 0 to 1) if they lie at random
 
     Returns
     -------
@@ -57,18 +57,21 @@ def run_length_ratio(zeros: float | ArrayLike) -> float:
     >>> [round(run_length_ratio(share), 2) for share in (0.1, 0.5, 0.9)]
     [1.0, 0.67, 0.14]
     """
-    if not isinstance(zeros, float | int):
-        return min(1.0, run_length_bytes(zeros) * 8 / (WORD_BITS * np.size(zeros)))
-    share = zeros_share(zeros)
+    share, numbers = zeros_share(zeros), np.asarray(zeros)
+    if numbers.ndim:
+        return min(1.0, run_length_bytes(numbers) * 8 / (WORD_BITS * numbers.size))
     # Pairs for each number: those that are not zero, and one more for every 32 zeros of a run.
     pairs = 1 / RUN if share == 1 else (1 - share) / (1 - share**RUN)
     return min(1.0, pairs * PAIR_BITS / WORD_BITS)
 
 
-def zeros_share(zeros: float | ArrayLike) -> float:
-    """The share of zeros, from the numbers themselves or from the share itself; ValueError outside of 0 to 1."""
-    if not isinstance(zeros, float | int):
-        return 1 - np.count_nonzero(zeros) / np.size(zeros)
-    if not 0 <= zeros <= 1:
-        raise ValueError(f"the share of zeros is a number from 0 to 1, got {zeros}")
-    return zeros
+def zeros_share(zeros: ArrayLike) -> float:
+    """The share of zeros, from the numbers or from the share itself; ValueError unless that is a number from 0 to 1."""
+    numbers = np.asarray(zeros)
+    if numbers.dtype.kind not in "iufb" or not numbers.size:
+        raise ValueError(f"zeros are numbers or their share, from 0 to 1; got {zeros!r}")
+    if numbers.ndim:
+        return 1 - np.count_nonzero(numbers) / numbers.size
+    if not 0 <= numbers <= 1:
+        raise ValueError(f"the share of zeros is a number from 0 to 1, got {zeros!r}")
+    return float(numbers)

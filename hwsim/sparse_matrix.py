@@ -91,7 +91,10 @@ class SparseMatrix:
 
     @property
     def bytes(self) -> int:
-        """Size in bytes: entries, a 16-bit pointer for each column of each PE and one more, and the table of shared weights."""
+        """Size in bytes: entries, a 16-bit pointer for each column of each PE and one more, and the table of shared weights.
+
+        16 bits reach 65,536 entries; a PE with more would need wider pointers, which are not counted.
+        """
         entry_bits = self.entries * (self.index_bits + self.weight_bits)
         pointer_bits = self.pointers.size * POINTER_BITS
         return (entry_bits + pointer_bits + 2**self.weight_bits * CODEBOOK_BITS + 7) // 8

@@ -27,7 +27,9 @@ def test_reports_are_those_of_the_machines():
 
 
 def test_the_picture_has_a_bar_for_each():
-    comparison = compare(MatMul("fc", 8, 64, 64), {"a": Eyeriss(), "b": Eyeriss(clock=100e6)})
+    comparison = compare(
+        MatMul("fc", 8, 64, 64), {"a": SystolicArray(8, 8), "b": SystolicArray(8, 8, clock=350e6)}
+    )
     figure = comparison.plot()
     times, energies = ([bar.get_width() for bar in axes.patches] for axes in figure.axes)
     assert times[1] == pytest.approx(2 * times[0])
@@ -61,5 +63,9 @@ def test_names_are_needed_once():
         ValueError, match="two machines have the name 'Eyeriss, 12 x 14 PEs': give compare a dict"
     ):
         compare(MatMul("fc", 8, 64, 64), [Eyeriss(), Eyeriss(clock=1e6)])
+    with pytest.raises(ValueError, match="takes a list of machines"):
+        compare(MatMul("fc", 8, 64, 64), Eyeriss())
+    with pytest.raises(ValueError, match="a machine runs a MatMul, Conv2d or Network, not a str"):
+        compare("fc", [Eyeriss()])
     with pytest.raises(ValueError, match="at least one machine"):
         compare(MatMul("fc", 8, 64, 64), [])

@@ -179,7 +179,18 @@ def test_types_are_kept():
         weights = np.array([[1, 0, 2], [0, 3, 0]], dtype)
         report = machine.run(machine.encode(weights), np.array([1, 2, 3], dtype))
         assert report.output.tolist() == [7, 6]
-        assert report.output.dtype == dtype
+        assert report.output.dtype == (np.int64 if np.dtype(dtype).kind == "i" else dtype)
+
+
+def test_sums_do_not_overflow_the_type_of_the_operands():
+    machine = EIE(pes=2)
+    for dtype, value in [(np.int8, 100), (np.int16, 30_000), (np.float16, 300)]:
+        weights, activations = np.full((2, 200), value, dtype), np.full(200, value, dtype)
+        report = machine.run(machine.encode(weights), activations)
+        assert report.output.tolist() == [200.0 * value * value] * 2
+    huge = np.array([[2**52]])
+    with pytest.raises(ValueError, match=r"may pass 2\*\*53; scale them down or give floats"):
+        machine.run(machine.encode(huge), np.array([2]))
 
 
 @given(matrices, st.integers(1, 4))
@@ -235,6 +246,15 @@ def test_energy_by_a_table():
     machine = EIE(pes=2, table=HOROWITZ_45NM)
     report = machine.run(machine.encode(np.ones((4, 4))), np.ones(4))
     assert report.energy["mac"] == pytest.approx(16 * HOROWITZ_45NM.mac("int16"))
+    assert (
+        report.traffic["buffer"] == report.counts["entry line reads"] * 8 + report.counts["pointer reads"] * 4
+    )
+    column = np.zeros((41, 1))
+    column[[0, 40]] = 1  # two fillers between them
+    one = EIE(pes=1, table=HOROWITZ_45NM)
+    sparse = one.run(one.encode(column), np.ones(1))
+    assert (sparse.macs, sparse.counts["fillers"]) == (2, 2)
+    assert sparse.energy["mac"] == pytest.approx(4 * HOROWITZ_45NM.mac("int16"))  # a filler is multiplied too
     assert report.energy["buffer"] == pytest.approx(HOROWITZ_45NM.access("buffer", report.traffic["buffer"]))
 
 
@@ -318,3 +338,7 @@ def test_bad_runs_are_refused():
         EIE(pes=3).run(matrix, np.zeros(3))
     with pytest.raises(ValueError, match=r"give it eie.encode\(weights\).* not a Network"):
         machine.run(Network("n", [MatMul("fc", 1, 3, 3)]), np.zeros(3))
+    with pytest.raises(ValueError, match="scores multiplies two activations"):
+        machine.run(MatMul("scores", 4, 8, 4, trained=False))
+    with pytest.raises(ValueError, match="not a ndarray"):
+        machine.run(np.eye(3))

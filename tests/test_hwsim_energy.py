@@ -97,6 +97,7 @@ def test_every_table_knows_every_level(table):
     energy = table.charge(10, "int16", dict.fromkeys(LEVELS[1:], 2))
     assert set(energy) == set(LEVELS)
     assert energy["register"] < energy["array"] < energy["buffer"] < energy["DRAM"]
+    assert [energy["buffer"] / energy[level] for level in ("register", "array")] == pytest.approx([6, 3])
 
 
 def test_charge():
@@ -108,7 +109,12 @@ def test_charge():
         HOROWITZ_45NM.access("tape", 1)
     with pytest.raises(KeyError, match="only nothing by level: give it levels"):
         EnergyTable("mine", {}).mac("int8")
-    assert HOROWITZ_45NM.with_entries("x", **{"DRAM 64b": 64}).access("DRAM", 1) == pytest.approx(8e-12)
+    assert HOROWITZ_45NM.with_entries("x", **{"DRAM 32b": 64}).access("DRAM", 1) == pytest.approx(16e-12)
+    with pytest.raises(ValueError, match="x: DRAM 32b must be positive"):
+        HOROWITZ_45NM.with_entries("x", **{"DRAM 32b": -5})
+    for typo in ("typo", "int", "8", "float16"):
+        with pytest.raises(ValueError, match="named as int8, fp16 or bf16"):
+            HOROWITZ_45NM.mac(typo)
 
 
 def test_wider_numbers_cost_more():

@@ -138,11 +138,11 @@ def walk(layer, mapping):
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_counts_equal_a_walk_through_the_loops(layer, mapping):
-    report = Eyeriss(psum_port=10**6).run(layer, mappings={layer.name: mapping})
+    report = Eyeriss(psum_port=10**6, bandwidth=1e12).run(layer, mappings={layer.name: mapping})
     words, cycles = walk(layer, mapping)
     assert report.traffic == {level: 2 * count for level, count in words.items()}
     assert report.cycles == cycles
-    assert report.counts["active PEs"] <= report.units
+    assert Eyeriss().active_pes(layer, mapping) <= report.units
 
 
 def test_map_finds_the_published_mapping_of_conv1():
@@ -163,19 +163,47 @@ def test_every_layer_of_the_course_runs():
     for network in [networks.lenet5(), networks.mobilenet_v1(), networks.bert_base(), networks.lstm(steps=3)]:
         report = Eyeriss().run(network)
         assert report.macs == network.macs
-        assert 0.5 < report.utilization <= 1
+        assert 0 < report.utilization <= 1
+        assert report.cycles * 480e6 >= report.traffic["DRAM"] * 200e6
         assert len(report.layers) == len(network)
 
 
 def test_groups_and_steps_repeat_the_work():
     whole = Eyeriss().run(MatMul("one", m=2, k=64, n=32))
-    assert Eyeriss().run(MatMul("more", m=2, k=64, n=32, groups=3, steps=5)).cycles == 15 * whole.cycles
+    more = Eyeriss().run(MatMul("more", m=2, k=64, n=32, groups=3, steps=5))
+    for count in ("compute cycles", "port cycles", "passes"):
+        assert more.counts[count] == 15 * whole.counts[count]
+    assert more.traffic == {level: 15 * size for level, size in whole.traffic.items()}
 
 
-def test_a_tall_filter_is_cut_into_pieces():
-    report = Eyeriss().run(Conv2d("tall", 1, 4, 40, 8, (24, 3)))
-    assert report.counts["active PEs"] <= 168
-    assert report.cycles >= report.macs / 168
+def test_a_tall_filter_is_worked_on_in_pieces():
+    layer = Conv2d("tall", 1, 4, 40, 8, (24, 3))
+    whole = Eyeriss(rows=24).run(layer, {"tall": RowMapping(m=4, n=1, e=7, p=2, q=1, r=1, t=2)})
+    pieces = Eyeriss().run(layer, {"tall": RowMapping(m=4, n=1, e=7, p=2, q=1, r=1, t=2)})
+    assert pieces.counts["compute cycles"] == 2 * whole.counts["compute cycles"]
+    assert pieces.counts["passes"] == 2 * whole.counts["passes"]
+    assert Eyeriss().active_pes(layer, RowMapping(4, 1, 7, 2, 1, 1, 2)) == 12 * 7 * 2
+    for level in ("DRAM", "register"):
+        assert pieces.traffic[level] == whole.traffic[level]
+    sums = 4 * 17 * 6  # go through the array, and the buffer, once more
+    assert pieces.traffic["array"] == whole.traffic["array"] - 2 * sums
+    assert pieces.traffic["buffer"] == whole.traffic["buffer"] + 2 * 2 * sums
+
+
+def test_rows_that_a_stride_jumps_over_are_not_fetched():
+    report = Eyeriss().run(Conv2d("shortcut", 8, 16, 56, 56, 1, stride=2))
+    assert report.traffic["DRAM"] == 2 * (8 * 28 * 56 + 8 * 16 + 16 * 28 * 28)
+
+
+def test_the_longest_of_pes_port_and_dram_sets_the_time():
+    fc7 = MatMul("fc7", 1, 4096, 4096)
+    report = Eyeriss().run(fc7)
+    assert report.cycles == report.counts["memory cycles"] > 100 * report.counts["compute cycles"]
+    assert report.seconds == pytest.approx(report.traffic["DRAM"] / 480e6, rel=1e-6)
+    fast = Eyeriss(bandwidth=1e12).run(fc7)
+    assert fast.cycles == fast.counts["compute cycles"] < report.cycles / 100
+    conv3 = Eyeriss().run(ALEXNET["conv3"], {"conv3": ALEXNET_MAPPINGS["conv3"]})
+    assert conv3.cycles == conv3.counts["port cycles"]
 
 
 def test_another_table():
@@ -193,8 +221,19 @@ def test_another_table():
         (lambda: Eyeriss().map(Conv2d("wide", 1, 1, 20, 20, (1, 13))), "kernel 13 wide does not fit into 12"),
         (
             lambda: Eyeriss(buffer=64).map(ALEXNET["conv1"]),
-            "does not fit|not one row of outputs fits into a buffer of 64",
+            "conv1: not one row of outputs fits into a buffer of 64 bytes",
         ),
+        (lambda: Eyeriss().map(ALEXNET["conv5"], channels=5), "conv5: no pass has 5 channels here; with few"),
+        (
+            lambda: Eyeriss(filter_words=5).map(ALEXNET["conv1"]),
+            "kernel 11 wide does not fit into 12 .* and 5",
+        ),
+        (lambda: Eyeriss().map(ALEXNET), "one MatMul or Conv2d at a time, not a Network"),
+        (lambda: Eyeriss().run(ALEXNET, zeros={"conv1": "0.5"}), "zeros are numbers or their share"),
+        (lambda: Eyeriss().run(ALEXNET, zeros={"conv1": None}), "zeros are numbers or their share"),
+        (lambda: Eyeriss().run(ALEXNET, zeros={"conv1": []}), "zeros are numbers or their share"),
+        (lambda: Eyeriss().run(ALEXNET, zeros={"conv1": [0.5]}), "conv1 has 618348 inputs, but zeros has 1"),
+        (lambda: Eyeriss(clock="fast"), "clock must be positive"),
         (
             lambda: Eyeriss().run(ALEXNET["conv1"], {"conv1": ALEXNET_MAPPINGS["conv1"]._replace(e=14)}),
             "conv1: the mapping needs 2 r \\* t of the sets of PEs, but there are 1",
@@ -212,6 +251,28 @@ def test_another_table():
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"e": 14}, "needs 14 e of the output's rows, but there are 13"),
+        ({"n": 5}, "needs 5 n of the images, but there are 4"),
+        ({"q": 4, "r": 64}, r"needs 256 q \* r of the channels, but there are 192"),
+        ({"q": 5, "p": 14}, r"needs 15 q \* kernel width of a PE's input words, but there are 12"),
+        ({"p": 25}, "needs 25 p of a PE's partial sums, but there are 24"),
+        ({"p": 24, "q": 4}, r"needs 288 p \* q \* kernel width of a PE's filter words, but there are 224"),
+        ({"t": 3}, r"needs 6 r \* t of the sets of PEs, but there are 4"),
+        ({"m": 48}, r"m must be a multiple of p \* t = 32 up to 192 filters, got 48"),
+        ({"m": 224, "n": 1}, r"m must be a multiple of p \* t = 32 up to 192 filters, got 224"),
+        ({"m": 96}, "bytes of the buffer, but there are 102400"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_refused(change, message):
+    mapping = ALEXNET_MAPPINGS["conv4"]._replace(**change)
+    with pytest.raises(ValueError, match=f"conv4: the mapping.*{message}"):
+        Eyeriss().run(ALEXNET["conv4"], {"conv4": mapping})
+    assert Eyeriss().run(ALEXNET["conv4"], {"conv4": tuple(ALEXNET_MAPPINGS["conv4"])}).cycles > 0
 
 
 # Run-length compression
@@ -248,3 +309,11 @@ def test_real_zeros_are_counted():
     assert report.counts["gated MACs"] == layer.macs // 2
     saved = report.counts["DRAM bytes uncompressed"] - report.traffic["DRAM"]
     assert saved == pytest.approx(2 * inputs.size - run_length_bytes(inputs))
+
+
+@pytest.mark.parametrize("share", [0.9, np.float32(0.9), np.float64(0.9), np.array(0.9)])
+def test_a_share_of_any_type(share):
+    layer = Conv2d("conv", 4, 8, 16, 16, 3)
+    assert Eyeriss().run(layer, zeros={"conv": share}).counts["gated MACs"] == pytest.approx(
+        0.9 * layer.macs, rel=1e-4
+    )

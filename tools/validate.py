@@ -162,9 +162,11 @@ def eyeriss() -> Iterator[Row]:
     rows = {name.lower(): row for name, row in by("Layer", "eyeriss_jssc_table5_alexnet.csv").items()}
     zeros = {layer.name: float(rows[layer.name]["Zeros in Ifmaps"].rstrip("%")) / 100 for layer in network}
     report = machine.run(network, ALEXNET_MAPPINGS, zeros)
-    for layer in report.layers:
-        pes = float(rows[layer.name]["Num. of Active PEs"])
-        yield Row("Eyeriss", f"AlexNet {layer.name}: active PEs", "", pes, layer.counts["active PEs"], 0)
+    for name, mapping in ALEXNET_MAPPINGS.items():
+        pes = float(rows[name]["Num. of Active PEs"])
+        yield Row(
+            "Eyeriss", f"AlexNet {name}: active PEs", "", pes, machine.active_pes(network[name], mapping), 0
+        )
     yield from _eyeriss_layers("AlexNet", report, rows, {"time": 0.16, "buffer": 0.09, "DRAM": 0.19})
 
     network = convolutions(hwsim.networks.vgg16(batch=3))

@@ -94,11 +94,12 @@ class EIE:
             ("line_bits", self.index_bits + self.weight_bits, 2**16),
         ]:
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or not low <= value <= high:
                 raise ValueError(f"EIE: {name} must be an integer from {low} to {high}, got {value!r}")
         for name in ("weight_density", "activation_density"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"EIE: {name} is a share from 0 to 1, got {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise ValueError(f"EIE: {name} is a share from 0 to 1, got {value!r}")
         check_positive("EIE", clock=self.clock)
 
     def encode(self, weights: ArrayLike) -> SparseMatrix:
@@ -177,7 +178,7 @@ class EIE:
         Returns
         -------
         Report
-            `output` is the product (outputs,). `macs` counts products of nonzero weights and nonzero activations.
+            `output` is the product (outputs,): int64 of integers, at least float32 of others. `macs` counts products of nonzero weights and nonzero activations.
             `energy` is by part of the PEs, or by level with a table; `traffic` is bytes read from the memories for
             entries and pointers. `counts`: entries worked through, by all PEs and by the busiest one; fillers among them;
             reads.
@@ -185,7 +186,8 @@ class EIE:
         Raises
         ------
         ValueError
-            When the matrix is not one that this machine encoded, or the vector has another length or holds NaN.
+            When the matrix is not one that this machine encoded, the vector has another length or holds NaN, integers are
+            so large that a sum may reach 2**53, or a layer multiplies two activations.
         """
         if isinstance(workload, SparseMatrix):
             return self._multiply(workload, activations, name)
@@ -194,11 +196,16 @@ class EIE:
                 "EIE multiplies the values of a matrix: give it eie.encode(weights) and the activations, or the shape of "
                 f"a layer alone, not a {type(workload).__name__} with activations"
             )
-        return Report.total(workload.name, [self._random(layer) for layer in layers_of(workload)])
+        reports = [self._random(layer) for layer in layers_of(workload)]
+        return Report.total(workload.name, reports)
 
     def _random(self, layer: MatMul | Conv2d) -> Report:
         """A layer by its shape: one random vector through one random matrix, for all of its vectors."""
         product = layer.as_matmul()
+        if not product.trained:
+            raise ValueError(
+                f"{layer.name} multiplies two activations; EIE multiplies by weights that were encoded before"
+            )
         rng = np.random.default_rng(0)
         weights = np.empty((product.n, product.k), np.int8)
         for rows in np.array_split(weights, -(-product.n // 512)):
@@ -228,6 +235,15 @@ class EIE:
         if activations.dtype.kind not in "iuf" or not np.isfinite(activations).all():
             raise ValueError("EIE.run needs activations that are finite real numbers")
 
+        kind = np.result_type(matrix.values, activations)
+        kind = np.dtype(np.int64) if kind.kind in "iu" else np.result_type(kind, np.float32)
+        largest = (
+            matrix.shape[1]
+            * float(abs(matrix.values).max(initial=0))
+            * float(abs(activations).max(initial=0))
+        )
+        if kind == np.int64 and largest >= 2**53:
+            raise ValueError("EIE.run: sums of these integers may pass 2**53; scale them down or give floats")
         nonzero = np.flatnonzero(activations)
         start, stop = matrix.pointers[:, nonzero], matrix.pointers[:, nonzero + 1]
         work = np.maximum(stop - start, 1)  # an empty column still takes a cycle
@@ -264,7 +280,7 @@ class EIE:
                 "entry line reads": lines,
                 "pointer reads": pointers,
             },
-            output=output.astype(np.result_type(matrix.values, activations)),
+            output=output.astype(kind),
         )
 
     def _check(self, matrix: SparseMatrix) -> None:

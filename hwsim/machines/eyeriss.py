@@ -16,6 +16,7 @@ e rows of one output::
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -80,13 +81,15 @@ class Eyeriss:
     filter_words, input_words, sum_words : int, 16-bit words in the registers of a PE
     psum_port : int, partial sums that the buffer hands out, and takes in, each cycle. Recalled, not verified; in
         Table VI no layer moves more than 15.4 bytes a cycle through the buffer, and 4 words in and 4 out are 16.
+    bandwidth : float, bytes a second from DRAM: 64 bits at 60 MHz. Recalled, not verified.
     gating : bool, whether a PE skips its registers and its multiplier when the input is zero
     table : EnergyTable; the published costs are relative to a MAC, so with them a joule stands for 10^12 MACs
     clock : float, cycles a second
 
     Modelled: cycles in closed form, and words moved at each level for a mapping, pass by pass:
-    strips of e output rows, blocks of n images and m filters, channels, filters of a pass. Left out: the time to fill
-    and empty the array, DRAM's time, clock and control power, the filters' way through the buffer.
+    strips of e output rows, blocks of n images and m filters, channels, filters of a pass. Time is the longest of the
+    PEs', the buffer's port's and DRAM's. A filter taller than the array is worked on in pieces, one after the other. Left
+    out: the time to fill and empty the array, clock and control power, the filters' way through the buffer.
 
     Raises
     ------
@@ -98,7 +101,7 @@ class Eyeriss:
     >>> from hwsim import networks
     >>> conv2 = networks.alexnet(batch=4)["conv2"]
     >>> report = Eyeriss().run(conv2, mappings={"conv2": ALEXNET_MAPPINGS["conv2"]}, zeros={"conv2": 0.387})
-    >>> report.counts["active PEs"], round(report.seconds * 1e3, 2)
+    >>> Eyeriss().active_pes(conv2, ALEXNET_MAPPINGS["conv2"]), round(report.seconds * 1e3, 2)
     (135, 33.18)
     >>> {level: round(size / 1e6, 1) for level, size in report.traffic.items()}["buffer"]
     75.8
@@ -108,7 +111,7 @@ class Eyeriss:
     above in CONV3, where Table V fits 6 channels a pass and Table III prints 4. DRAM traffic is within 19% (2% in all);
     compression saves 1.1 to 1.8 times, where 1.2 to 1.9 are published. One MAC of the energy table is 3.6 pJ of the chip's
     power within 17%, its clock included. Zero gating saves 41% of the PEs' energy, published 45%. On VGG-16 the mappings that
-    `map` finds would take 37% of the chip's time: the chip works on fewer channels a pass (`VGG16_CHANNELS`), and its buffer's
+    `map` finds would take 38% of the chip's time: the chip works on fewer channels a pass (`VGG16_CHANNELS`), and its buffer's
     port is the limit. With as many as the chip, time is 5 to 15% less, DRAM traffic within 27% (3% in all).
     """
 
@@ -119,6 +122,7 @@ class Eyeriss:
     input_words: int = 12
     sum_words: int = 24
     psum_port: int = 4
+    bandwidth: float = 480e6
     gating: bool = True
     table: EnergyTable = EYERISS_RELATIVE
     clock: float = 200e6
@@ -127,7 +131,7 @@ class Eyeriss:
         """Check the parameters."""
         sizes = ("rows", "cols", "buffer", "filter_words", "input_words", "sum_words", "psum_port")
         check_sizes("Eyeriss", **{name: getattr(self, name) for name in sizes})
-        check_positive("Eyeriss", clock=self.clock)
+        check_positive("Eyeriss", clock=self.clock, bandwidth=self.bandwidth)
 
     def map(self, layer: MatMul | Conv2d, channels: int | None = None, time: bool = True) -> RowMapping:
         """The mapping with the least energy times time, among sizes of 1, 2, 3, 4, 6, 8, 12, ...
@@ -143,13 +147,17 @@ class Eyeriss:
         ValueError
             When nothing fits, with what is too large.
         """
-        shape = LayerShape.of(layer, self.rows)
-        if self.input_words < shape.S:
+        shape = LayerShape.of(layer)
+        if min(self.input_words, self.filter_words) < shape.S:
             raise ValueError(
-                f"{layer.name}: a kernel {shape.S} wide does not fit into {self.input_words} input words of a PE; "
-                "make input_words larger or the kernel narrower"
+                f"{layer.name}: a kernel {shape.S} wide does not fit into {self.input_words} input words and "
+                f"{self.filter_words} filter words of a PE; make these larger or the kernel narrower"
             )
         choices = np.array(list(self._candidates(shape, channels)), int).reshape(-1, 7).T
+        if not choices.size:
+            raise ValueError(
+                f"{layer.name}: no pass has {channels} channels here; with few of {shape.C} channels try 1, 2, 3, 4, 6 or 8"
+            )
         mapping = RowMapping(*choices)
         choices = choices[:, self._held(shape, mapping) <= self.buffer]
         if not choices.size:
@@ -158,8 +166,9 @@ class Eyeriss:
                 f"{f' with {channels} channels a pass' if channels else ''}; make the layer narrower or the buffer larger"
             )
         mapping = RowMapping(*choices)
-        energy = sum(self.table.charge(layer.macs, "int16", self._traffic(shape, mapping)).values())
-        best = np.argmin(energy * self._cycles(shape, mapping) if time else energy)
+        traffic = self._traffic(shape, mapping)
+        energy = sum(self.table.charge(layer.macs, "int16", traffic).values())
+        best = np.argmin(energy * self._cycles(shape, mapping, traffic["DRAM"]) if time else energy)
         return RowMapping(*(int(value) for value in choices[:, best]))
 
     def run(
@@ -175,14 +184,14 @@ class Eyeriss:
         workload : MatMul, Conv2d or Network
         mappings : dict of layer name -> RowMapping; others are mapped by `map`.
         zeros : dict of layer name -> its inputs: the numbers (array) or the share of zeros (float). They are gated in
-            the PEs and compressed in DRAM, where a layer's outputs are the inputs of the next one named. Others are
-            taken to have no zeros.
+            the PEs and compressed in DRAM, where a layer's outputs are the inputs of the next layer. Others are taken to
+            have no zeros.
 
         Returns
         -------
         Report
-            `traffic` is bytes by level. `counts`: active PEs in a full pass, passes, MACs gated, and DRAM bytes as they
-            would be without compression.
+            `traffic` is bytes by level. `counts`: passes, MACs gated, DRAM bytes as they would be without compression, and
+            the cycles of the PEs, of the partial sums' port and of DRAM, of which the longest counts.
 
         Raises
         ------
@@ -199,15 +208,24 @@ class Eyeriss:
         found: dict[LayerShape, RowMapping] = {}  # layers of one shape are mapped once
         reports = []
         for layer, input_ratio, output_ratio in zip(layers, ratios, [*ratios[1:], 1.0], strict=True):
-            shape = LayerShape.of(layer, self.rows)
+            shape, given = LayerShape.of(layer), zeros.get(layer.name, 0.0)
             if layer.name in mappings:
-                mapping = mappings[layer.name]
+                mapping = RowMapping(*mappings[layer.name])
                 self._check(layer.name, shape, mapping)
             else:
                 mapping = found[shape] = found.get(shape) or self.map(layer)
-            share = zeros_share(zeros.get(layer.name, 0.0))
-            reports.append(self._layer(layer, shape, mapping, share, input_ratio, output_ratio))
+            if np.ndim(given) and np.size(given) != layer.input_elements:
+                raise ValueError(
+                    f"{layer.name} has {layer.input_elements} inputs, but zeros has {np.size(given)} numbers for it"
+                )
+            ratio = (input_ratio, output_ratio)
+            reports.append(self._layer(layer, shape, mapping, zeros_share(given), ratio))
         return Report.total(workload.name, reports)
+
+    def active_pes(self, layer: MatMul | Conv2d, mapping: RowMapping) -> int:
+        """PEs at work in a full pass."""
+        shape = LayerShape.of(layer)
+        return -(-shape.R // self._pieces(shape)) * mapping.e * mapping.r * mapping.t
 
     def _layer(
         self,
@@ -215,23 +233,25 @@ class Eyeriss:
         shape: "LayerShape",
         mapping: RowMapping,
         zeros: float,
-        input_ratio: float,
-        output_ratio: float,
+        ratio: tuple[float, float],
     ) -> Report:
-        traffic = self._traffic(shape, mapping, input_ratio, output_ratio, zeros if self.gating else 0.0)
+        traffic = self._traffic(shape, mapping, ratio, zeros if self.gating else 0.0)
         gated = round(layer.macs * zeros) if self.gating else 0
+        compute, sums, memory = map(int, self._waits(shape, mapping, traffic["DRAM"]))
         return Report(
             name=layer.name,
             machine=f"Eyeriss, {self.rows} x {self.cols} PEs",
             macs=layer.macs,
-            cycles=int(self._cycles(shape, mapping)),
+            cycles=max(compute, sums, memory),
             clock=self.clock,
             units=self.rows * self.cols,
             energy=self.table.charge(layer.macs - gated, "int16", traffic),
             traffic=traffic,
             counts={
-                "active PEs": shape.R * mapping.e * mapping.r * mapping.t,
-                "passes": shape.repeats * np.prod(_turns(shape, mapping)).item(),
+                "compute cycles": compute,
+                "port cycles": sums,
+                "memory cycles": memory,
+                "passes": shape.repeats * self._pieces(shape) * prod(_turns(shape, mapping)),
                 "gated MACs": gated,
                 "DRAM bytes uncompressed": self._traffic(shape, mapping)["DRAM"],
             },
@@ -252,15 +272,19 @@ class Eyeriss:
                     found.append((max(m, p * t), n, e, p, q, r, t))
         return found
 
+    def _pieces(self, shape: "LayerShape") -> int:
+        """Pieces of a filter that are worked on one after the other, since it is taller than the array."""
+        return -(-shape.R // self.rows)
+
     def _sets(self, shape: "LayerShape", e: int) -> int:
         """Sets of R x e PEs that the array has room for; a set wider than the array is cut and stacked."""
-        stacked = self.rows // (shape.R * -(-e // self.cols))
-        return stacked * max(1, self.cols // e)
+        rows = -(-shape.R // self._pieces(shape))
+        return self.rows // (rows * -(-e // self.cols)) * max(1, self.cols // e)
 
     def _held(self, shape: "LayerShape", mapping: RowMapping) -> int:
         """Bytes in the buffer: inputs of a pass, and the partial sums."""
         m, n, e, _, q, r, _ = mapping
-        return WORD * n * (q * r * shape.strip(e) * shape.W + m * e * shape.F)
+        return WORD * n * (q * r * shape.strip(e) * shape.W + np.minimum(m, shape.M) * e * shape.F)
 
     def _check(self, name: str, shape: "LayerShape", mapping: RowMapping) -> None:
         m, n, e, p, q, r, t = mapping
@@ -273,44 +297,52 @@ class Eyeriss:
             "p of a PE's partial sums": (p, self.sum_words),
             "p * q * kernel width of a PE's filter words": (p * q * shape.S, self.filter_words),
             "r * t of the sets of PEs": (r * t, self._sets(shape, e)),
-            "p * t of the m filters in the buffer": (p * t, m),
             "bytes of the buffer": (self._held(shape, mapping), self.buffer),
         }
         for what, (used, there) in limits.items():
             if used > there:
                 raise ValueError(f"{name}: the mapping needs {used} {what}, but there are {there}")
+        if m % (p * t) or m >= shape.M + p * t:
+            raise ValueError(
+                f"{name}: the mapping's m must be a multiple of p * t = {p * t} up to {shape.M} filters, got {m}"
+            )
 
-    def _cycles(self, shape: "LayerShape", mapping: RowMapping) -> int:
-        """The PEs' time, or the partial sums' through the buffer's port if that is longer."""
+    def _cycles(self, shape: "LayerShape", mapping: RowMapping, dram: float) -> np.ndarray:
+        return np.maximum.reduce(self._waits(shape, mapping, dram))
+
+    def _waits(self, shape: "LayerShape", mapping: RowMapping, dram: float) -> tuple[int, int, int]:
+        """Cycles of the PEs, of the partial sums through the buffer's port, and of `dram` bytes."""
         _, _, e, _, q, r, t = mapping
-        strips = -(-shape.E // e)
-        compute = shape.S * shape.F * strips * shape.N * -(-shape.C // r) * -(-shape.M // t)
+        pieces, strips = shape.repeats * self._pieces(shape), -(-shape.E // e)
+        compute = pieces * shape.S * shape.F * strips * shape.N * -(-shape.C // r) * -(-shape.M // t)
         sums = -(-shape.N * shape.M * shape.E * shape.F * -(-shape.C // (q * r)) // self.psum_port)
-        return shape.repeats * np.maximum(compute, sums)
+        return compute, pieces * sums, np.ceil(dram / self.bandwidth * self.clock).astype(int)
 
     def _traffic(
         self,
         shape: "LayerShape",
         mapping: RowMapping,
-        input_ratio: float = 1.0,
-        output_ratio: float = 1.0,
+        ratio: tuple[float, float] = (1.0, 1.0),
         zeros: float = 0.0,
     ) -> dict[str, float]:
-        """Bytes by level, after ISCA 2016: which of a number's uses is served by which level."""
+        """Bytes by level, after ISCA 2016: which of a number's uses is served by which level.
+
+        `ratio` is how far inputs and outputs are compressed in DRAM, `zeros` the share of inputs that are gated.
+        """
         m, n, e, p, q, r, t = mapping
         N, M, C, E, F, R, S = shape[:7]
         strips, images, channels, filters = _turns(shape, mapping)
-        rows = shape.H + (strips - 1) * max(R - shape.U, 0)  # strips overlap
-        inputs, outputs, weights = N * C * rows * shape.W, N * M * E * F, M * C * R * S
+        passes = channels * self._pieces(shape)  # of a partial sum through the array
+        inputs, outputs, weights = N * C * shape.rows(strips) * shape.W, N * M * E * F, M * C * R * S
         macs = N * M * E * F * C * R * S
         fetched = inputs * -(-M // m)
         rows_of_sums = outputs * R * -(-C // q)  # each is summed in one PE, then handed up the column
         words = {
-            "DRAM": fetched * input_ratio + weights * strips * images + outputs * output_ratio,
-            "buffer": fetched + inputs * filters + outputs * (2 * channels - 1),
+            "DRAM": fetched * ratio[0] + weights * strips * images + outputs * ratio[1],
+            "buffer": fetched + inputs * filters + outputs * (2 * passes - 1),
             "array": strips * images * channels * filters * R * e * r * t * q * (n * shape.W + p * S)
             + rows_of_sums
-            - outputs * channels,
+            - outputs * passes,
             "register": macs + (1 - zeros) * (macs + 2 * (macs - rows_of_sums)),
         }
         return {level: shape.repeats * WORD * count for level, count in words.items()}
@@ -332,25 +364,31 @@ class LayerShape(NamedTuple):
     repeats: int  # groups, and steps
 
     @classmethod
-    def of(cls, layer: MatMul | Conv2d, rows: int = 2**30) -> "LayerShape":
-        """The shape on an array of `rows` rows; pieces of a filter that is taller count as channels."""
+    def of(cls, layer: MatMul | Conv2d) -> "LayerShape":
+        """The shape of a layer; ValueError for anything else."""
         if isinstance(layer, MatMul):
             return cls(layer.m, layer.n, layer.k, 1, 1, 1, 1, 1, 1, 1, layer.groups * layer.steps)
-        (R, S), (stride, _) = pair(layer.kernel), pair(layer.stride)
-        pieces = -(-R // rows)
-        filters, channels = layer.out_channels // layer.groups, layer.in_channels // layer.groups
+        if not isinstance(layer, Conv2d):
+            raise ValueError(
+                f"one MatMul or Conv2d at a time, not a {type(layer).__name__}; `run` takes a Network"
+            )
         return cls(
             layer.batch,
-            filters,
-            channels * pieces,
+            layer.out_channels // layer.groups,
+            layer.in_channels // layer.groups,
             *layer.output_size,
-            -(-R // pieces),
-            S,
+            *pair(layer.kernel),
             layer.height,
             layer.width,
-            stride,
+            pair(layer.stride)[0],
             layer.groups,
         )
+
+    def rows(self, strips: int) -> int:
+        """Input rows that so many strips of the output need; what two strips share counts twice."""
+        if self.R < self.U:
+            return self.E * self.R  # the others are jumped over
+        return self.H + (strips - 1) * (self.R - self.U)
 
     def strip(self, e: int) -> int:
         """Input rows under `e` output rows."""
