@@ -17,11 +17,9 @@ def test_within_its_bound(row):
         assert row.why
 
 
-def test_bounds_are_not_slack():
-    """The worst line that has a bound comes near it."""
-    for bound in {row.bound for row in ROWS if row.bound > 0.02}:
-        worst = max(abs(row.deviation) for row in ROWS if row.bound == bound)
-        assert worst > 0.8 * bound
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.machine}-{row.what}-{row.unit}")
+def test_the_bound_is_not_slack(row):
+    assert row.bound <= abs(row.deviation) + 0.02
 
 
 def test_every_machine_is_there():
@@ -38,7 +36,7 @@ def test_every_machine_is_there():
         "FPGA",
     ]
     assert set(counts) >= set(machines)
-    assert counts["Eyeriss"] == 5 + 3 * 6 + 3 * 14 + 3
+    assert counts["Eyeriss"] == 5 + (3 * 6 + 1) + 5 + 3 + (3 * 14 + 1) + 3
 
 
 def test_the_printed_table_has_all_of_it(capsys):

@@ -107,12 +107,13 @@ class Eyeriss:
     75.8
 
     Held against the chip (JSSC 2017; AlexNet's convolutions at batch 4 with the mappings of Table III, VGG-16's at batch 3):
-    active PEs of Table V are equal in all five layers, and time is 4 to 16% less. Buffer traffic is within 5%, but 40%
-    above in CONV3, where Table V fits 6 channels a pass and Table III prints 4. DRAM traffic is within 19% (2% in all);
-    compression saves 1.1 to 1.8 times, where 1.2 to 1.9 are published. One MAC of the energy table is 3.6 pJ of the chip's
-    power within 17%, its clock included. Zero gating saves 41% of the PEs' energy, published 45%. On VGG-16 the mappings that
-    `map` finds would take 38% of the chip's time: the chip works on fewer channels a pass (`VGG16_CHANNELS`), and its buffer's
-    port is the limit. With as many as the chip, time is 5 to 15% less, DRAM traffic within 27% (3% in all).
+    active PEs of Table V are equal in all five layers, processing time is 4 to 16% less (total latency 20%). Buffer traffic
+    is within 5%, but 40% above in CONV3, where Table V fits 6 channels a pass and Table III prints 4 (8% in all). DRAM
+    traffic is within 19% (2% in all); compression saves 1.1 to 1.8 times, published 1.2 to 1.9. Each layer's share of the
+    energy on the chip is within 15%; one MAC of the table is 3.6 pJ there, the clock included. Zero gating saves 41% of the
+    PEs' energy, published 45%. On VGG-16 the mappings that `map` finds would take 38% of the chip's time: the chip works on
+    fewer channels a pass (`VGG16_CHANNELS`), and its buffer's port is the limit. With as many as the chip, processing time
+    is 5 to 15% less, buffer traffic within 15%, DRAM traffic within 27% (3% in all).
     """
 
     rows: int = 12
