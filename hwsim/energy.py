@@ -44,9 +44,9 @@ class EnergyTable(Mapping[str, Energy]):
     --------
     >>> HOROWITZ_45NM["DRAM 32b"].picojoules, HOROWITZ_45NM["int8 mult"].picojoules
     (640, 0.2)
-    >>> cheap = HOROWITZ_45NM.with_entries("cheap DRAM", **{"DRAM 64b": 130})
+    >>> cheap = HOROWITZ_45NM.with_entries("cheap DRAM", **{"DRAM 32b": 64})
     >>> [f"{table.access('DRAM', 1e6) * 1e6:.2f} uJ" for table in (HOROWITZ_45NM, cheap)]
-    ['162.50 uJ', '16.25 uJ']
+    ['160.00 uJ', '16.00 uJ']
     """
 
     name: str

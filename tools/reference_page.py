@@ -15,7 +15,7 @@ from types import FunctionType
 
 FIELDS = ("Parameters", "Returns", "Raises", "Attributes")
 ENTRY = re.compile(r"(\w[\w, ]*?) : (.+)")  # "rows, cols : int, PEs"
-LEAD = re.compile(r"(Modelled|Left out|Held against|Seconds|Counts|Traffic)\b")
+LEAD = re.compile(r"^(Modelled|Left out|Held against|Seconds|Counts|Traffic)\b|\bLeft\s+out(?=:)")
 
 
 def paragraphs(lines: list[str]) -> list[list[str]]:
@@ -43,6 +43,11 @@ def returns(lines: list[str]) -> list[str]:
     return [f":returns: {what}", *(f"    {line.strip()}" for line in more), ""]
 
 
+def lead(found: re.Match[str]) -> str:
+    """The words in bold, on one line."""
+    return f"**{' '.join(found[0].split())}**"
+
+
 def prepared(lines: list[str]) -> list[str]:
     """A docstring as napoleon needs it."""
     result: list[str] = []
@@ -54,8 +59,8 @@ def prepared(lines: list[str]) -> list[str]:
         elif title in FIELDS:
             result += [*paragraph[:2], *entries(body), "", ""]  # two empty lines end a section
         else:
-            result += [LEAD.sub(r"**\1**", paragraph[0], count=1) if not titled else paragraph[0]]
-            result += [*paragraph[1:], ""]
+            text = "\n".join(paragraph)
+            result += [*(text if titled else LEAD.sub(lead, text)).split("\n"), ""]
     return result
 
 
