@@ -13,9 +13,14 @@ from hwsim.workload import Conv2d, MatMul, Network, check_positive
 
 @dataclass(frozen=True)
 class Energy:
-    """One entry: `picojoules` for one operation on numbers of `bits`, or one access to `bits`, and where it is from.
+    """One entry: the cost of one operation or one access, and where it is from.
 
-    `published` is False for a number that was derived, not printed; `source` then says how.
+    Parameters
+    ----------
+    picojoules : float, for one operation or access
+    bits : int, of the numbers, or of what one access moves
+    source : str
+    published : bool, False for a number that was derived, not printed; `source` then says how.
     """
 
     picojoules: float
@@ -34,10 +39,18 @@ class EnergyTable(Mapping[str, Energy]):
     entries : dict of operation -> Energy
     levels : dict of level -> (entry, times): what the machines' levels and their MAC ("mac") cost in this table: an access
         costs `times` the entry, in proportion to its bits.
+
+    Examples
+    --------
+    >>> HOROWITZ_45NM["DRAM 32b"].picojoules, HOROWITZ_45NM["int8 mult"].picojoules
+    (640, 0.2)
+    >>> cheap = HOROWITZ_45NM.with_entries("cheap DRAM", **{"DRAM 32b": 64})
+    >>> [f"{table.access('DRAM', 1e6) * 1e6:.2f} uJ" for table in (HOROWITZ_45NM, cheap)]
+    ['160.00 uJ', '16.00 uJ']
     """
 
     name: str
-    entries: Mapping[str, Energy]
+    entries: Mapping[str, Energy] = field(repr=False)
     levels: Mapping[str, tuple[str, float]] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, operation: str) -> Energy:
@@ -114,6 +127,7 @@ class EnergyTable(Mapping[str, Energy]):
 _HOROWITZ = "Horowitz, ISSCC 2014, 45 nm, 0.9 V"
 _EIE_TABLE_1 = "Han et al., EIE, ISCA 2016, Table I, 45 nm (after Horowitz, ISSCC 2014)"
 
+#: Horowitz, ISSCC 2014, 45 nm; with entries of EIE's Table I and two interpolated ones. For most machines the default.
 HOROWITZ_45NM = EnergyTable(
     "Horowitz 45 nm",
     {
@@ -148,6 +162,7 @@ HOROWITZ_45NM = EnergyTable(
     },
 )
 
+#: The energies that EIE's paper prints in its Table I, after Horowitz.
 EIE_TABLE_I = EnergyTable(
     "EIE Table I",
     {
@@ -171,6 +186,7 @@ _EYERISS = (
     "Chen, Emer, Sze, Eyeriss, ISCA 2016, Table IV, 65 nm: relative to a 16-bit MAC, which stands as 1 pJ"
 )
 
+#: Costs relative to a 16-bit MAC, which stands as 1 pJ: Chen, Emer, Sze, ISCA 2016, Table IV.
 EYERISS_RELATIVE = EnergyTable(
     "Eyeriss, relative (a MAC as 1 pJ)",
     {
@@ -201,6 +217,18 @@ def layer_energy(
     Returns
     -------
     dict of part -> joules: "multiply", "add", "parameters", "activations"
+
+    Raises
+    ------
+    KeyError
+        When the table has no such number or memory.
+
+    Examples
+    --------
+    >>> from hwsim import networks
+    >>> energy = layer_energy(networks.lenet_300_100())
+    >>> {part: f"{joules * 1e6:.1f} uJ" for part, joules in energy.items()}
+    {'multiply': '1.0 uJ', 'add': '0.2 uJ', 'parameters': '170.6 uJ', 'activations': '1.0 uJ'}
     """
     accesses_per_element = bits / table[memory].bits
     activations = layer.input_elements + layer.output_elements

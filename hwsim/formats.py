@@ -96,6 +96,14 @@ class FixedPoint(Format):
     signed : bool, two's complement (one more value below zero than above), or zero and above only.
 
     Nearest rounding breaks ties to the even k. ValueError when a parameter is out of range.
+
+    Examples
+    --------
+    >>> number = FixedPoint(bits=4, fraction=2)
+    >>> number.step, number.range
+    (0.25, (-2.0, 1.75))
+    >>> number.quantize([0.3, 1.2, 5.0]).tolist()
+    [0.25, 1.25, 1.75]
     """
 
     bits: int
@@ -156,6 +164,13 @@ class Float(Format):
 
     Nearest rounding breaks ties to the even mantissa. The sign of zero is kept, NaN stays NaN. ValueError when a
     parameter is out of range.
+
+    Examples
+    --------
+    >>> [(number.bits, number.largest) for number in (FP16, BF16, FP8_E4M3)]
+    [(16, 65504.0), (16, 3.3895313892515355e+38), (8, 448.0)]
+    >>> [float(number.quantize(1 / 3)) for number in (FP16, BF16, FP8_E4M3)]
+    [0.333251953125, 0.333984375, 0.34375]
 
     Held against: on a million random numbers of all magnitudes and the special values `FP16` is equal to NumPy's
     float16, and `BF16`, `FP8_E4M3` and `FP8_E5M2` to torch 2.13's bfloat16, float8_e4m3fn and float8_e5m2. That torch
@@ -249,6 +264,13 @@ class Log2(Format):
     signed : bool, whether there are numbers below zero.
 
     ValueError when a parameter is out of range, or the smallest power would be below 2**-126, where float32 ends.
+
+    Examples
+    --------
+    >>> Log2(bits=3).values().tolist()
+    [-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0]
+    >>> Log2(bits=3).quantize([0.3, 0.8, -2]).tolist()
+    [0.25, 1.0, -1.0]
     """
 
     bits: int
@@ -306,6 +328,11 @@ class Binary(_Scaled):
     Nearest rounding is the sign, with +scale for both zeros; stochastic rounding gives +scale with probability
     clip((x / scale + 1) / 2, 0, 1) (Courbariaux, Bengio, David, "BinaryConnect", NeurIPS 2015, arXiv 1511.00363,
     Equations 1 to 3). ValueError when the scale is not a positive number that float32 can hold.
+
+    Examples
+    --------
+    >>> Binary(scale=0.5).quantize([-3, -0.1, 0]).tolist()
+    [-0.5, -0.5, 0.5]
     """
 
     bits = 1
@@ -325,6 +352,11 @@ class Ternary(_Scaled):
 
     Nearest rounding keeps numbers of a magnitude above scale/2 and takes the others to zero. (Li, Zhang, Liu, "Ternary
     Weight Networks", 2016, arXiv 1605.04711, choose the scale from the weights.) ValueError as for `Binary`.
+
+    Examples
+    --------
+    >>> Ternary(scale=0.5).quantize([-3, 0.1, 0.3]).tolist()
+    [-0.5, 0.0, 0.5]
     """
 
     bits = 2
@@ -358,11 +390,17 @@ def _check_small(number: Format, bits: int) -> None:
         raise ValueError(f"{number} has 2**{bits} codes: values() lists formats of up to 16 bits")
 
 
-FP32 = Float(8, 23)  # IEEE 754 binary32
-TF32 = Float(8, 10)  # NVIDIA A100 whitepaper, 2020: FP32's exponent, FP16's mantissa, 19 bits
-# Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training", 2019, arXiv 1905.12322
+#: IEEE 754 binary32: 8 bits of exponent, 23 of mantissa.
+FP32 = Float(8, 23)
+#: NVIDIA A100 whitepaper, 2020: FP32's exponent, FP16's mantissa, 19 bits.
+TF32 = Float(8, 10)
+#: FP32's exponent, 7 bits of mantissa. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training", 2019, arXiv
+#: 1905.12322.
 BF16 = Float(8, 7)
-FP16 = Float(5, 10)  # IEEE 754 binary16
-# Micikevicius et al., "FP8 Formats for Deep Learning", 2022, arXiv 2209.05433, Table 1; OCP OFP8 revision 1.0
+#: IEEE 754 binary16: 5 bits of exponent, 10 of mantissa.
+FP16 = Float(5, 10)
+#: 4 bits of exponent, 3 of mantissa, no infinities. Micikevicius et al., "FP8 Formats for Deep Learning", 2022, arXiv
+#: 2209.05433, Table 1; OCP OFP8 revision 1.0.
 FP8_E4M3 = Float(4, 3, infinities=False, saturate=True)
+#: 5 bits of exponent, 2 of mantissa; from the same sources.
 FP8_E5M2 = Float(5, 2)

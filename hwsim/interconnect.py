@@ -31,6 +31,12 @@ class Link:
     latency : float, seconds before the first byte arrives (alpha)
     bandwidth : float, bytes a second (1 / beta)
     adding : float, bytes a second at which a node adds what arrives to what it has (1 / gamma); no cost by default
+
+    Examples
+    --------
+    >>> link = Link(latency=1e-6, bandwidth=10e9)
+    >>> f"{link.seconds(1e6) * 1e6:.0f} us"
+    '101 us'
     """
 
     latency: float
@@ -53,11 +59,11 @@ class Link:
 class Message(NamedTuple):
     """Elements `start` to `stop` go from one node to another, which adds them or (`add=False`) takes them over."""
 
-    source: int
-    target: int
-    start: int
-    stop: int
-    add: bool
+    source: int  #: Node that sends.
+    target: int  #: Node that receives.
+    start: int  #: First element.
+    stop: int  #: Element after the last.
+    add: bool  #: Whether the target adds.
 
 
 Rounds = Iterator[list[Message]]
@@ -162,7 +168,14 @@ class AllReduce:
 
 @dataclass(frozen=True)
 class ParameterServer(AllReduce):
-    """Every worker sends its array to a server, which sends the sum to every worker: p n bytes in, p n bytes out."""
+    """Every worker sends its array to a server, which sends the sum to every worker: p n bytes in, p n bytes out.
+
+    Examples
+    --------
+    >>> exchange = ParameterServer(4).simulate(np.ones((4, 1000)), Link(10e-6, 1e9))
+    >>> exchange.rounds, exchange.sent  # four workers, and the server
+    (2, (8000, 8000, 8000, 8000, 32000))
+    """
 
     workers: int
 
@@ -184,7 +197,14 @@ class ParameterServer(AllReduce):
 
 @dataclass(frozen=True)
 class Tree(AllReduce):
-    """A binomial tree to worker 0 and back: pairs, then pairs of pairs, with the whole array in each message."""
+    """A binomial tree to worker 0 and back: pairs, then pairs of pairs, with the whole array in each message.
+
+    Examples
+    --------
+    >>> exchange = Tree(4).simulate(np.ones((4, 1000)), Link(10e-6, 1e9))
+    >>> exchange.rounds, exchange.sent
+    (4, (16000, 8000, 16000, 8000))
+    """
 
     workers: int
 
@@ -214,6 +234,12 @@ class Ring(AllReduce):
     """Each worker passes a part of 1 / p to the next: p - 1 rounds sum the parts, p - 1 more hand the sums around.
 
     Patarasuk and Yuan, "Bandwidth Optimal All-reduce Algorithms", 2009.
+
+    Examples
+    --------
+    >>> exchange = Ring(4).simulate(np.diag([1, 2, 3, 4]), Link(10e-6, 1e9))
+    >>> exchange.output[0].tolist(), exchange.rounds, exchange.sent
+    ([1, 2, 3, 4], 6, (48, 48, 48, 48))
     """
 
     workers: int
@@ -235,6 +261,12 @@ class Torus(AllReduce):
 
     Worker i of the rows x cols `workers` stands in row i // cols. Mikami et al., "Massively Distributed SGD", 2018,
     arXiv 1811.05233.
+
+    Examples
+    --------
+    >>> link = Link(latency=10e-6, bandwidth=1e9)
+    >>> [f"{algorithm.seconds(100e3, link) * 1e3:.2f} ms" for algorithm in (Ring(64), Torus.of(64))]
+    ['1.46 ms', '0.48 ms']
     """
 
     rows: int
@@ -317,6 +349,12 @@ def scaling(
     Returns
     -------
     list of Scaling, in the order of `workers`. ValueError when the mode is neither, or a number is out of range.
+
+    Examples
+    --------
+    >>> rows = scaling(Ring, [1, 4, 16], compute=0.1, gradient_bytes=100e6, link=Link(10e-6, 1e9))
+    >>> [(row.workers, round(row.speedup, 1)) for row in rows]
+    [(1, 1.0), (4, 1.6), (16, 5.6)]
     """
     if mode not in ("weak", "strong"):
         raise ValueError(f'mode must be "weak" or "strong", got {mode!r}')

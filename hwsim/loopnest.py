@@ -2,7 +2,7 @@
 
 A convolution is seven loops around one multiplication. Cut the loops into pieces, put the pieces in some order, say
 which memory stands between which of them, and the number of accesses to every memory follows. That is all a dataflow
-is, and most of its energy.
+is, and most of its energy::
 
     for p in 0..8                    DRAM holds weights, inputs, outputs
       for m in 0..4
@@ -11,8 +11,14 @@ is, and most of its energy.
             for r in 0..3            register holds weights
               one MAC
 
-is `LoopNest([Level("DRAM", TENSORS, [("P", 8), ("M", 4)]), Level("buffer", ("inputs", "outputs"), [("Q", 14)]),
-Spatial([("C", 3)]), Level("register", ("weights",), [("R", 3)])])`.
+is::
+
+    LoopNest([
+        Level("DRAM", TENSORS, [("P", 8), ("M", 4)]),
+        Level("buffer", ("inputs", "outputs"), [("Q", 14)]),
+        Spatial([("C", 3)]),
+        Level("register", ("weights",), [("R", 3)]),
+    ])
 
 The counting rules are Timeloop's (Parashar et al., "Timeloop: A Systematic Approach to DNN Accelerator Evaluation",
 ISPASS 2019, Section VI).
@@ -28,7 +34,9 @@ import numpy as np
 from hwsim.energy import EnergyTable
 from hwsim.workload import Conv2d, MatMul, check_sizes, pair
 
-TENSORS = ("weights", "inputs", "outputs")
+TENSORS = ("weights", "inputs", "outputs")  #: What a level can keep.
+#: The loops of a convolution: N images, M output channels, C input channels, P and Q output rows and columns, R and S
+#: kernel rows and columns.
 DIMS = {
     "N": "images",
     "M": "output channels",
@@ -144,6 +152,23 @@ class LoopNest:
     overlap. Where a stride jumps over pixels, they do not count as touched; Timeloop counts the whole span.
 
     ValueError when the first part does not keep everything or two levels have the same name.
+
+    Examples
+    --------
+    Four samples at once, each in an instance that keeps the 2 x 3 weights and its own sums: DRAM reads each weight once
+    and hands it to all four; each input is fetched anew for both outputs.
+
+    >>> from hwsim import MatMul
+    >>> nest = LoopNest([
+    ...     Level("DRAM", TENSORS, [("M", 2)]),
+    ...     Spatial([("N", 4)]),
+    ...     Level("register", ("weights", "outputs"), [("C", 3)]),
+    ... ])
+    >>> counts = nest.counts(MatMul("fc", m=4, k=3, n=2))
+    >>> counts["DRAM", "weights"].reads, counts["DRAM", "inputs"].reads, nest.cycles
+    (6, 24, 6)
+    >>> counts["register", "weights"]
+    Accesses(reads=6, fills=6, updates=0, instances=4)
 
     Held against: Timeloop on the two nests of `tests/reference/timeloop_loopnests.csv`: all reads, fills, updates,
     instances and cycles are equal.

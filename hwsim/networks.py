@@ -3,6 +3,9 @@
 Convolutions and matrix products stand here, and nothing else: normalization, embeddings and poolings are left out.
 Batch normalization has two trained numbers for each channel, so a published count of parameters with it is larger
 by twice the sum of `out_channels` over the convolutions; in inference it folds into their weights and biases.
+
+>>> alexnet().params, alexnet(batch=4)["conv2"].macs
+(60965224, 895795200)
 """
 
 from collections.abc import Sequence

@@ -19,6 +19,11 @@ def pareto(cost: ArrayLike, quality: ArrayLike) -> np.ndarray:
     ------
     ValueError
         When the two do not have the same length.
+
+    Examples
+    --------
+    >>> pareto(cost=[1, 2, 3], quality=[0.7, 0.6, 0.9]).tolist()
+    [True, False, True]
     """
     cost, quality = np.asarray(cost), np.asarray(quality)
     if cost.ndim != 1 or cost.shape != quality.shape:

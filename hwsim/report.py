@@ -27,6 +27,15 @@ class Report:
     counts : dict of what else the machine counted, as name -> number
     output : array or None, what the machine computed.
     layers : the reports of the layers, when the workload is a network.
+
+    Examples
+    --------
+    >>> from hwsim import SystolicArray, networks
+    >>> report = SystolicArray(8, 8).run(networks.lenet_300_100())
+    >>> report.cycles, f"{report.seconds * 1e6:.1f} us", round(report.utilization, 3)
+    (97612, '139.4 us', 0.043)
+    >>> [(layer.name, layer.cycles) for layer in report.layers]
+    [('fc1', 85652), ('fc2', 11362), ('fc3', 598)]
     """
 
     name: str
@@ -43,7 +52,10 @@ class Report:
 
     @classmethod
     def total(cls, name: str, layers: "Sequence[Report]") -> "Report":
-        """The report of a network from those of its layers, in order."""
+        """The report of a network from those of its layers, in order.
+
+        Raises ValueError when they are not of one machine.
+        """
         summed = layers[0]
         for layer in layers[1:]:
             summed = summed + layer

@@ -30,6 +30,17 @@ class Platform:
     bandwidth : float, bytes a second of the memory that holds the weights
     bits : int, bits of a number at that peak
     source : str, where the two numbers are printed, or how they follow from what is printed
+
+    Raises
+    ------
+    ValueError
+        When one of the two numbers is not positive.
+
+    Examples
+    --------
+    >>> platform = PLATFORMS["TPU v1"]
+    >>> round(platform.ridge), attainable(platform, [100, 5000]).tolist()
+    (2706, [3400000000000.0, 92000000000000.0])
     """
 
     name: str
@@ -76,6 +87,7 @@ _TPU_PAPER = "Jouppi et al., ISCA 2017, arXiv 1704.04760, Table 2"
 _VOLTA = "NVIDIA Tesla V100 whitepaper, 2017"
 _RECALLED = "recalled, not verified"
 
+#: The platforms of the course by name, from a Xeon to EIE; `PLATFORMS[name].source` says where the numbers are from.
 PLATFORMS = {
     platform.name: platform
     for platform in [
@@ -151,8 +163,8 @@ PLATFORMS = {
     ]
 }
 
-# Application: operations for each byte of weights (twice the paper's MACs) and measured operations a second.
-# Jouppi et al., ISCA 2017, arXiv 1704.04760, Tables 1 and 3. `networks.tpu_v1_application` has stand-ins for their layers.
+#: Application: operations for each byte of weights (twice the paper's MACs) and measured operations a second.
+#: Jouppi et al., ISCA 2017, arXiv 1704.04760, Tables 1 and 3. `networks.tpu_v1_application` has stand-ins for their layers.
 TPU_V1_APPLICATIONS = {
     "MLP0": (400.0, 12.3e12),
     "MLP1": (336.0, 9.7e12),

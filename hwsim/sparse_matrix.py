@@ -32,6 +32,15 @@ class SparseMatrix:
     zeros : array (entries,) of int, zeros before each entry; PE after PE, column after column
     values : array (entries,), zero for fillers
     pointers : array (pes, cols + 1) of int, positions in `zeros` and `values`
+
+    Examples
+    --------
+    >>> from hwsim import EIE
+    >>> matrix = EIE(pes=2).encode([[0, 2, 0], [1, 0, 0], [0, 3, 0], [0, 0, 4]])
+    >>> matrix.entries, matrix.zeros.tolist(), matrix.values.tolist(), matrix.pointers.tolist()
+    (4, [0, 0, 0, 1], [2, 3, 1, 4], [[0, 0, 2, 2], [2, 3, 3, 4]])
+    >>> matrix.decode().tolist()
+    [[0, 2, 0], [1, 0, 0], [0, 3, 0], [0, 0, 4]]
     """
 
     shape: tuple[int, int]

@@ -69,6 +69,18 @@ def sweep(
     BrokenExecutor
         When the executor lost a worker and gave up; what was done until then is in the file. Dask does not give up: other
         workers take over, and a point that killed several of them has failed.
+
+    Examples
+    --------
+    >>> from hwsim import MatMul, SystolicArray
+    >>> def cycles(size, dataflow):
+    ...     return SystolicArray(size, size, dataflow).run(MatMul("fc", 64, 256, 256)).cycles
+    >>> for row in sweep(cycles, {"size": [8, 16], "dataflow": ["ws", "os"]}, progress=False):
+    ...     print(row)
+    {'size': 8, 'dataflow': 'ws', 'result': 88064}
+    {'size': 8, 'dataflow': 'os', 'result': 71168}
+    {'size': 16, 'dataflow': 'ws', 'result': 28160}
+    {'size': 16, 'dataflow': 'os', 'result': 19328}
     """
     points = _points(grid)
     table = _Table(path, list(next(iter(points.values()), {})))

@@ -37,6 +37,15 @@ def trace(
     ------
     ValueError
         When a layer with parameters is of a kind that is not counted, did not run, or `ignore` names no layer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch.nn import Linear, ReLU, Sequential
+    >>> model = Sequential(Linear(784, 300), ReLU(), Linear(300, 10))
+    >>> network = trace(model, torch.zeros(1, 784), "small")
+    >>> network.params, network.macs
+    (238510, 238200)
     """
     import torch
 

@@ -10,7 +10,8 @@ from math import inf, prod
 from numbers import Integral, Real
 from typing import Protocol
 
-Size = int | tuple[int, int]  # one number for a square
+#: A kernel's size, stride or padding: (vertical, horizontal), or one number for both.
+Size = int | tuple[int, int]
 
 
 class _Counts(Protocol):
@@ -34,7 +35,10 @@ class _Counts(Protocol):
 
 
 class Layer:
-    """The counts that follow from `macs`, `weights`, `biases`, `input_elements` and `output_elements`."""
+    """What `MatMul`, `Conv2d` and `Network` share: the counts that follow from their own.
+
+    Their own are `macs`, `weights`, `biases`, `input_elements` and `output_elements`.
+    """
 
     @property
     def ops(self: _Counts) -> int:
@@ -79,6 +83,12 @@ class MatMul(Layer):
     ------
     ValueError
         When a size is not a positive integer, or a product of two activations has a bias.
+
+    Examples
+    --------
+    >>> layer = MatMul("fc1", m=1, k=784, n=300, bias=True)
+    >>> layer.macs, layer.ops, layer.params, layer.bytes(bits=8)
+    (235200, 470400, 235500, 236584.0)
     """
 
     name: str
@@ -147,6 +157,12 @@ class Conv2d(Layer):
     ValueError
         When a size is not a positive integer, `groups` does not divide the channels, or the kernel is larger
         than the padded input.
+
+    Examples
+    --------
+    >>> layer = Conv2d("conv1", 3, 96, 227, 227, kernel=11, stride=4, bias=True)
+    >>> layer.output_size, layer.macs, layer.params, round(layer.intensity(bits=16))
+    ((55, 55), 105415200, 34944, 220)
     """
 
     name: str
@@ -238,10 +254,27 @@ class Conv2d(Layer):
 class Network(Layer):
     """Layers in order. Every count is the sum over the layers; `network["conv1"]` is the layer of that name.
 
+    Parameters
+    ----------
+    name : str
+    layers : sequence of MatMul and Conv2d, kept as a tuple
+
     Raises
     ------
     ValueError
         When there is no layer, or two layers have the same name.
+
+    Examples
+    --------
+    >>> layers = [MatMul("fc1", 1, 784, 300, bias=True), MatMul("fc2", 1, 300, 10, bias=True)]
+    >>> network = Network("small", layers)
+    >>> network.params, network["fc2"].params
+    (238510, 3010)
+    >>> print(network.table())
+    small                  params         KiB            MACs     outputs  op/byte
+    fc1                   235,500       919.9         235,200         300     0.50
+    fc2                     3,010        11.8           3,000          10     0.45
+    total                 238,510       931.7         238,200         310     0.50
     """
 
     name: str

@@ -20,12 +20,14 @@ def test_the_map_has_31_chapters_in_reading_order():
     assert {"inference algorithms", "inference machines", "training algorithms", "training machines"} < places
 
 
-def test_every_notebook_is_in_the_book_and_on_the_map():
+def test_every_page_is_in_the_book_and_every_chapter_on_the_map():
     toc = yaml.safe_load((ROOT / "chapters" / "_toc.yml").read_text())
     pages = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
     chapters = sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))
     labs = sorted((ROOT / "labs").glob("*/*.ipynb"))
     there = [path.relative_to(ROOT).with_suffix("").as_posix() for path in [*chapters, *labs]]
+    texts = sorted((ROOT / "chapters").glob("hwsim/*.md"))
+    there += [path.relative_to(ROOT).with_suffix("").as_posix() for path in texts]
     assert sorted(pages) == sorted(there)
     assert {path.stem for path in chapters} <= set(CHAPTERS)
 

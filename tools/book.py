@@ -1,6 +1,7 @@
 """Build the book into `_build/html`: python -m tools.book [further arguments of jupyter-book build]."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,8 @@ def main(arguments: list[str]) -> int:
     refresh_cache(ROOT)
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "."]
     settings = ["--config", "book.yml", "--toc", "chapters/_toc.yml", "--path-output", "."]
-    return subprocess.call([*command, *settings, "-W", "--keep-going", *arguments], cwd=ROOT)
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}  # the pages import hwsim and tools of this folder
+    return subprocess.call([*command, *settings, "-W", "--keep-going", *arguments], cwd=ROOT, env=here)
 
 
 if __name__ == "__main__":

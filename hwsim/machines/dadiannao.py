@@ -2,7 +2,7 @@
 
 Chen et al., "DaDianNao: A Machine-Learning Supercomputer", MICRO 2014. Weights that are used once a frame (a fully
 connected layer at batch 1) make any machine wait for DRAM. DaDianNao holds them in embedded DRAM beside the multipliers,
-over as many chips as it takes. A cycle on one chip:
+over as many chips as it takes. A cycle on one chip::
 
     central eDRAM --- 16 inputs, the same for all ---> 16 tiles, each 16 inputs x 16 outputs = 256 multipliers
     (4 MB, neurons) <------ sums, when complete ------ (2 MB of weights, of which each cycle reads 256 x 16 bits)

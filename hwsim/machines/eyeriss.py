@@ -5,7 +5,7 @@ Networks", IEEE JSSC 52(1), 2017; Chen, Emer, Sze, "Eyeriss: A Spatial Architect
 
 A 2-D convolution is many 1-D ones. One processing element (PE) slides one row of a filter over one row of the input and
 makes one row of partial sums; all three stay in its registers. R rows of PEs times e columns make a set, which gives
-e rows of one output:
+e rows of one output::
 
     filter row 0 -> PE(0,0) PE(0,1) PE(0,2)     filter rows go across,
     filter row 1 -> PE(1,0) PE(1,1) PE(1,2)     input row i + j * stride goes up the diagonal to PE (i, j),
@@ -47,7 +47,8 @@ class RowMapping(NamedTuple):
     t: int
 
 
-ALEXNET_MAPPINGS = {  # JSSC 2017, Table III
+#: Layer -> mapping of AlexNet's convolutions: JSSC 2017, Table III.
+ALEXNET_MAPPINGS = {
     "conv1": RowMapping(m=96, n=1, e=7, p=16, q=1, r=1, t=2),
     "conv2": RowMapping(m=64, n=1, e=27, p=16, q=2, r=1, t=1),
     "conv3": RowMapping(m=64, n=4, e=13, p=16, q=4, r=1, t=4),
@@ -55,8 +56,8 @@ ALEXNET_MAPPINGS = {  # JSSC 2017, Table III
     "conv5": RowMapping(m=64, n=4, e=13, p=16, q=3, r=2, t=2),
 }
 
-# Channels of a pass on VGG-16, inferred from the buffer traffic that JSSC 2017, Table VI prints: the partial sums pass
-# through the buffer once for each. Table III has no mapping of VGG-16.
+#: Channels of a pass on VGG-16, inferred from the buffer traffic that JSSC 2017, Table VI prints: the partial sums pass
+#: through the buffer once for each. Table III has no mapping of VGG-16.
 VGG16_CHANNELS = {
     name: channels
     for channels, names in {

@@ -25,18 +25,19 @@ class Part:
     """A chip on its board."""
 
     name: str
-    dsps: int  # DSP slices
-    port: int  # bits of their wide factor: 25 in a DSP48E1, 27 in a DSP48E2
-    luts: int
-    brams: int  # of 36 Kb
-    bandwidth: float  # bytes a second of the board's memory
-    clock: float  # cycles a second of a published design on it
-    source: str
+    dsps: int  #: DSP slices
+    port: int  #: bits of their wide factor: 25 in a DSP48E1, 27 in a DSP48E2
+    luts: int  #: tables of 6 input bits
+    brams: int  #: of 36 Kb
+    bandwidth: float  #: bytes a second of the board's memory
+    clock: float  #: cycles a second of a published design on it
+    source: str  #: where the numbers are printed
 
 
 _PYNQ = "Xilinx DS190; PYNQ-Z1 (Digilent): DDR3 of 16 bits at 1050 MT/s; clock of BNN-PYNQ (recalled, not verified)"
 _ZC706 = "Xilinx DS190; ZC706 (UG954): DDR3 of 64 bits at 1600 MT/s; clock of FINN (recalled, not verified)"
 _ESE = "Xilinx DS890; clock of ESE (arXiv 1612.00694); two DDR3-1600 of 64 bits (recalled, not verified)"
+#: The parts of the course by name: a small Zynq, a larger one, and the UltraScale that ESE was built on.
 FPGA_PARTS = {
     "XC7Z020": Part("XC7Z020", 220, 25, 53_200, 140, 2.1e9, 100e6, _PYNQ),
     "XC7Z045": Part("XC7Z045", 900, 25, 218_600, 545, 12.8e9, 200e6, _ZC706),

@@ -5,24 +5,25 @@ once from memory enters at an edge and is used by every PE that it passes: an ar
 while at most R + C numbers cross its edge in each direction. The name is from the heart: data is pumped through in beats (Kung, "Why Systolic
 Architectures?", IEEE Computer, 1982).
 
-Of the three matrices in `a (m x k) times b (k x n)`, one stays in the PEs and two move. Which one stays is the dataflow:
+Of the three matrices in `a (m x k) times b (k x n)`, one stays in the PEs and two move. Which one stays is the dataflow::
 
-    output stationary ("os")              weight stationary ("ws")              input stationary ("is")
-    PE (r, c) owns product[r, c]          PE (r, c) holds b[r, c]               PE (r, c) holds a[c, r]
+    output stationary ("os")          weight stationary ("ws")           input stationary ("is")
+    PE (r, c) owns product[r, c]      PE (r, c) holds b[r, c]            PE (r, c) holds a[c, r]
 
-          b: column c, k after k                zero sums                             zero sums
-             |    |    |                         |    |    |                           |    |    |
-    a row -> PE - PE - PE                a -> PE - PE - PE                     b -> PE - PE - PE
-             |    |    |                 a -> PE - PE - PE                     b -> PE - PE - PE
-    a row -> PE - PE - PE                a -> PE - PE - PE                     b -> PE - PE - PE
-             |    |    |                         |    |    |                           |    |    |
-    sums stay until the end               products, complete at the bottom      products, complete at the bottom
+          b: column c, k after k            zero sums                          zero sums
+             |    |    |                     |    |    |                        |    |    |
+    a row -> PE - PE - PE            a -> PE - PE - PE                  b -> PE - PE - PE
+             |    |    |             a -> PE - PE - PE                  b -> PE - PE - PE
+    a row -> PE - PE - PE            a -> PE - PE - PE                  b -> PE - PE - PE
+             |    |    |                     |    |    |                        |    |    |
+    sums stay until the end           products, complete at the bottom   products, complete at the bottom
 
 Numbers that belong together must meet. It takes r cycles to come down to row r and c cycles to come across to column c,
 so row r of what enters on the left starts r cycles late, and column c at the top c cycles late. The work therefore runs
-as a diagonal wave from the top left PE to the bottom right one, and a stream of T numbers takes
+as a diagonal wave from the top left PE to the bottom right one. Its cycles for a stream of T numbers are those of the
+stream, and of the wave's way to the last row and the last column::
 
-    T + (rows - 1) + (cols - 1)     cycles: the stream, and the wave's way to the last row and the last column.
+    T + (rows - 1) + (cols - 1)
 
 A weight-stationary array first takes `rows` cycles to push its weights in from the top. An output-stationary one at the
 end takes `rows` cycles to push its sums out at the bottom. Either way a pass costs 2 rows + cols + T - 2.
@@ -42,7 +43,7 @@ from hwsim.energy import HOROWITZ_45NM, EnergyTable
 from hwsim.report import Report
 from hwsim.workload import Conv2d, MatMul, Network, check_positive, check_sizes, layers_of
 
-DATAFLOWS = ("ws", "os", "is")
+DATAFLOWS = ("ws", "os", "is")  #: What can stay in the PEs: weights, outputs, inputs.
 BLOCK = 512  # side of the part of a matrix whose folds are simulated together: its registers fit into a cache
 
 

@@ -3,9 +3,9 @@
 A tensor core computes d = a b + c on 4 x 4 matrices: a and b in fp16, c and d in fp32, 64 multiply-accumulates a clock.
 A large product is cut three times, and each cut reuses what the one below would fetch again:
 
-    thread block   a tile of the result, 128 x 128: its rows of a and columns of b pass through an SM's shared memory
-    warp           a part of the tile, 64 x 32, as fragments of 16 x 16 x 16 (CUDA's wmma): sums stay in registers
-    tensor core    4 x 4 x 4 of a fragment; k is summed in steps of 4, in order, so that the result does not depend on tiles
+- thread block: a tile of the result, 128 x 128; its rows of a and columns of b pass through an SM's shared memory
+- warp: a part of the tile, 64 x 32, as fragments of 16 x 16 x 16 (CUDA's wmma); sums stay in registers
+- tensor core: 4 x 4 x 4 of a fragment; k is summed in steps of 4, in order, so that the result does not depend on tiles
 
 How it adds is not IEEE arithmetic; NVIDIA does not document it, experiments found it out. The four products of a step are
 exact. They and c are aligned to the largest exponent of the five, a product's being the sum of its factors' (it is not

@@ -174,7 +174,10 @@ class TPUv2:
 class TPUv3(TPUv2):
     """One chip of Google's third TPU: a TPU v2 with twice the arrays, a faster clock and faster memory.
 
-    Four arrays, 900 GB/s: Cloud TPU documentation. 128 x 128 and 940 MHz: recalled as for TPU v2.
+    Parameters are those of `TPUv2`. Four arrays, 900 GB/s: Cloud TPU documentation. 128 x 128 and 940 MHz: recalled as for
+    TPU v2. Modelled as TPU v2.
+
+    Left out: what is left out there.
 
     Examples
     --------

@@ -11,7 +11,11 @@ from tests.browser.conftest import BOOK, ROOT
 LARGEST_PAGE = 3_000_000  # bytes
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))
 LABS = sorted(f"{path.stem}/{path.stem}" for path in (ROOT / "labs").glob("*/*.ipynb"))
-PAGES = ["chapters/index", *(f"chapters/{name}" for name in CHAPTERS), *(f"labs/{name}" for name in LABS)]
+TEXTS = [
+    "chapters/index",
+    *sorted(f"chapters/hwsim/{path.stem}" for path in (ROOT / "chapters/hwsim").glob("*.md")),
+]
+PAGES = [*TEXTS, *(f"chapters/{name}" for name in CHAPTERS), *(f"labs/{name}" for name in LABS)]
 
 
 class Links(HTMLParser):
@@ -84,6 +88,13 @@ def test_search_finds_a_chapter(open_page, book):
     page.locator("#search-results li a", has_text="Welcome").first.wait_for()
 
 
+@pytest.mark.parametrize("page", TEXTS[1:])
+def test_the_reference_fits_its_column(open_page, book, page):
+    opened = open_page(book, f"{page}.html")
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert opened.locator("dl.py, table").count()
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_button_does_something(open_page, book, page):
     opened = open_page(book, f"{page}.html")
@@ -91,8 +102,8 @@ def test_every_button_does_something(open_page, book, page):
         assert opened.get_by_role("link", name=name).count() == 0
     opened.locator(".theme-switch-button:visible").click()
     opened.locator(".primary-toggle:visible").click()
-    if page == "chapters/index":
-        return  # a page of text; notebooks can be taken home
+    if page in TEXTS:
+        return  # notebooks can be taken home
     downloads = opened.locator(".dropdown-download-buttons")
     downloads.get_by_role("button").first.click()
     with opened.expect_download() as download:
