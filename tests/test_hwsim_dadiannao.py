@@ -111,6 +111,15 @@ def test_placed_matrices_need_room():
     assert dadiannao._split(layers, 2)["scores"] == (1, 1)
 
 
+def test_copies_take_room_from_each_other():
+    equal = [MatMul(name, 8, 32_768, 256) for name in "abc"]  # a quarter of two chips each: one copy more
+    assert sorted(dadiannao._split(tuple(equal), 2).values()) == [(1, 1), (1, 1), (1, 2)]
+    sizes = {"fc": (4096, 4096, True), "a": (20_000, 250, True), "scores": (20_000, 250, False)}
+    layers = tuple(MatMul(name, 8, k, n, trained=trained) for name, (k, n, trained) in sizes.items())
+    split = dadiannao._split(layers, 2)  # of 33.6 million 6.8 are left, which the copy of a takes
+    assert split == {"fc": (2, 1), "a": (1, 2), "scores": (1, 1)}
+
+
 def test_alexnet_fc7_as_published():
     row = read("eie_table5_platforms.csv", "platform")["DaDianNao"]
     assert row["status"] == "verified"
