@@ -41,9 +41,7 @@ _ZC706 = (
     "Vivado reports and resource limits in public repositories for the ZC706; its DDR3 of 64 bits at 1600 MT/s: UG954 as "
     f"cited in public code; clock of FINN {_RECALLED}"
 )
-_ESE = (
-    f"part tables of public FPGA tools; clock of ESE (arXiv 1612.00694); two DDR3-1600 of 64 bits {_RECALLED}"
-)
+_ESE = f"part tables of public FPGA tools; clock of ESE, arXiv 1612.00694; two 64-bit DDR3-1600 {_RECALLED}"
 FPGA_PARTS = {
     "XC7Z020": Part("XC7Z020", 220, 25, 53_200, 140, 2.1e9, 100e6, _PYNQ),
     "XC7Z045": Part("XC7Z045", 900, 25, 218_600, 545, 12.8e9, 200e6, _ZC706),
@@ -134,9 +132,8 @@ class FPGA:
     def __post_init__(self) -> None:
         """Check the parameters."""
         if not isinstance(self.part, Part):
-            names = ", ".join(FPGA_PARTS)
             raise ValueError(
-                f"FPGA: part must be a Part, such as FPGA_PARTS[name] of {names}, got {self.part!r}"
+                f"FPGA: part must be a Part of FPGA_PARTS ({', '.join(FPGA_PARTS)}), or your own"
             )
         check_sizes("FPGA", bits=self.bits, weight_bits=self._weight_bits, rows=self.rows)
         if max(self.bits, self._weight_bits) > 16:

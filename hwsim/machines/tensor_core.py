@@ -16,7 +16,7 @@ Cores", arXiv 2512.07004, 2025, bit-accurate on a V100.
 """
 
 from dataclasses import dataclass
-from math import ceil, isqrt
+from math import ceil, isqrt, prod
 from typing import Literal
 
 import numpy as np
@@ -113,8 +113,7 @@ class TensorCoreGPU:
         for name, sizes, length in [("tile", self.tile, 3), ("warp", self.warp, 2)]:
             if not isinstance(sizes, tuple) or len(sizes) != length:
                 raise ValueError(f"TensorCoreGPU: {name} must be a tuple of {length} sizes, got {sizes!r}")
-            for size in sizes:
-                check_sizes("TensorCoreGPU", **{name: size})
+            check_sizes("TensorCoreGPU", **{f"{name}[{i}]": size for i, size in enumerate(sizes)})
         (rows, columns, depth), (down, across) = self.tile, self.warp
         if rows % down or columns % across or down % 16 or across % 16 or depth % 16:
             raise ValueError(
@@ -145,13 +144,8 @@ class TensorCoreGPU:
         """Thread blocks that an SM holds at once."""
         rows, columns, depth = self.tile
         buffers = 2 * 2 * (rows + columns) * depth  # bytes: one fills while the other is used
-        limits = self.shared // buffers, self.registers // (2 * rows * columns), WARPS // self._warps, BLOCKS
-        return min(limits)
-
-    @property
-    def _warps(self) -> int:
-        """Of a block."""
-        return self.tile[0] * self.tile[1] // (self.warp[0] * self.warp[1])
+        warps = rows * columns // prod(self.warp)
+        return min(self.shared // buffers, self.registers // (2 * rows * columns), WARPS // warps, BLOCKS)
 
     def multiply(self, a: ArrayLike, b: ArrayLike, rounding: Rounding = "truncate") -> np.ndarray:
         """The product of a (m, k) and b (k, n) as the tensor cores compute it, float32; `rounding` as in `mma`.
@@ -185,10 +179,11 @@ class TensorCoreGPU:
         waves = ceil(tiles / slots)
         steps = product.steps * deep * depth  # through k, of all products one after the other
         cycles = ceil(waves * self.blocks * rows * columns * steps / (self.cores * SIDE**3))
+        warps = rows * columns // prod(self.warp)
         counts = {"tiles": tiles, "waves": waves, "tile slots": waves * slots}
         traffic = {
             "DRAM": float(self._dram(layer, down, across)),
-            "buffer": 2.0 * tiles * steps * (2 * (rows + columns) + self._warps * sum(self.warp)),
+            "buffer": 2.0 * tiles * steps * (2 * (rows + columns) + warps * sum(self.warp)),
             "register": tiles * steps * rows * columns / SIDE**3 * (2 * 2 + 2 * 4) * SIDE**2,
         }
         return Report(

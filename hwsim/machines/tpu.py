@@ -49,10 +49,7 @@ class TPUv1:
 
     Left out: host, synchronization, pooling, activation functions, accesses of the FIFO, small groups packed into one tile.
 
-    Raises
-    ------
-    ValueError
-        When a parameter is out of range, bits are not 8 or 16, or a layer's activations do not fit into the buffer.
+    Raises ValueError when a parameter is out of range, bits are not 8 or 16, or activations do not fit into the buffer.
 
     Examples
     --------
@@ -230,10 +227,7 @@ class EdgeTPU:
 
     Left out: a network's input and output on the link, the first fetch, room for activations.
 
-    Raises
-    ------
-    ValueError
-        When a parameter is out of range, or the numbers are not int8.
+    Raises ValueError when a parameter is out of range, or the numbers are not int8.
 
     Examples
     --------
