@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hwsim.workload import Conv2d, MatMul, Network
+from hwsim.workload import Conv2d, MatMul, Network, check_positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,11 +51,8 @@ class Platform:
     source: str
 
     def __post_init__(self) -> None:
-        """Check that both numbers are positive."""
-        if not (self.peak > 0 and self.bandwidth > 0):
-            raise ValueError(
-                f"{self.name}: peak and bandwidth must be positive, in operations and bytes a second"
-            )
+        """Check both numbers."""
+        check_positive(self.name, peak=self.peak, bandwidth=self.bandwidth)
 
     @property
     def ridge(self) -> float:
@@ -85,6 +82,7 @@ def attainable(platform: Platform, intensity: ArrayLike) -> np.ndarray | np.floa
 
 _TPU_PAPER = "Jouppi et al., ISCA 2017, arXiv 1704.04760, Table 2"
 _VOLTA = "NVIDIA Tesla V100 whitepaper, 2017"
+_HBM2 = '900 GB/s: paranumal.com, "Rough-n-Ready Roofline: NVIDIA V100 edition", 2018'
 _RECALLED = "recalled, not verified"
 
 #: The platforms of the course by name, from a Xeon to EIE; `PLATFORMS[name].source` says where the numbers are from.
@@ -93,10 +91,8 @@ PLATFORMS = {
     for platform in [
         Platform("Haswell", "CPU", 1.3e12, 51e9, 32, f"Xeon E5-2699 v3, 18 cores; {_TPU_PAPER}"),
         Platform("K80", "GPU", 2.8e12, 160e9, 32, f"one of its two dies, no boost; {_TPU_PAPER}"),
-        Platform(
-            "V100", "GPU", 15.7e12, 900e9, 32, f"fp32; {_VOLTA}, Table 1; 900 GB/s: its section on HBM2"
-        ),
-        Platform("V100 tensor", "GPU", 125e12, 900e9, 16, f"fp16 tensor cores; {_VOLTA}, as V100"),
+        Platform("V100", "GPU", 15.7e12, 900e9, 32, f"fp32; {_VOLTA}, Table 1; {_HBM2}"),
+        Platform("V100 tensor", "GPU", 125e12, 900e9, 16, f"fp16 tensor cores; {_VOLTA}; {_HBM2}"),
         Platform(
             "Jetson",
             "GPU",

@@ -1,6 +1,7 @@
 """DaDianNao: cycles counted step by step, the published throughput, and many chips."""
 
 import csv
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_one_chip_step_by_step(m, k, n, groups, steps):
     layer = MatMul("fc", m, k, n, groups=groups, steps=steps)
     report = DaDianNao().run(layer)
     cycles, weights, center, delivered = count_step_by_step(m, k, n, groups, steps)
-    assert report.cycles == cycles + 2
+    assert report.cycles == cycles + 2 * steps
     assert report.traffic["buffer"] == 2 * (weights + center + layer.output_elements)
     assert report.traffic["array"] == 2 * (delivered + layer.output_elements)
     assert report.counts == {"link cycles": 0, "link bytes": 0}
@@ -61,6 +62,62 @@ def test_a_product_of_activations_first_fills_the_tiles():
     assert b.cycles - a.cycles == placed / 16
     assert b.traffic["array"] - a.traffic["array"] == 2 * placed
     assert b.traffic["buffer"] - a.traffic["buffer"] == 2 * 2 * placed  # out of the center and into the tiles
+
+
+def test_chips_share_the_placement():
+    """Twelve groups, one a chip, and then with more chips than groups: copies, which come through links."""
+    layer = MatMul("s", 128, 64, 128, groups=12, trained=False)
+    one, twelve = DaDianNao().run(layer), DaDianNao(12).run(layer)
+    assert one.cycles == 12 * 128 * 4 + 12 * 64 * 128 / 16 + 2
+    assert twelve.cycles == 128 * 4 + 64 * 128 / 16 + 2
+    assert twelve.traffic == one.traffic
+    assert twelve.counts["link bytes"] == 0
+    more = DaDianNao(36).run(layer)  # three chips for each group
+    assert more.cycles - more.counts["link cycles"] == 43 * 4 + 64 * 128 / 16 + 2
+    placed = 12 * 64 * 128
+    assert more.traffic["array"] - one.traffic["array"] == 2 * 2 * placed
+    assert more.traffic["buffer"] - one.traffic["buffer"] == 2 * 2 * 2 * placed
+    assert more.counts["link bytes"] == 2 * 2 * placed  # all but the third that a chip of the group has
+    five = DaDianNao(5).run(layer)
+    assert five.cycles - five.counts["link cycles"] == ceil(12 * 128 / 5) * 4 + 3 * 64 * 128 / 16 + 2
+    wide = MatMul("w", 4, 64, 512, steps=2, trained=False)  # two chips, each half of the outputs
+    report = DaDianNao(2).run(wide)
+    assert report.cycles - report.counts["link cycles"] == 2 * (4 * 4 + 64 * 256 / 16 + 2)
+    assert report.counts["link bytes"] == 2 * 2 * 4 * 64  # the other half of the rows
+
+
+def test_placed_matrices_need_room():
+    """32 MiB of weights fill a chip, so that a product of two activations needs another; two such take turns."""
+    full = MatMul("fc", 1, 4096, 4096)
+    products = [MatMul(name, 1, 1000, 1000, trained=False) for name in ("scores", "values")]
+    with pytest.raises(ValueError, match=r"use DaDianNao\(chips=2\)"):
+        DaDianNao().run(Network("attention", [full, products[0]]))
+    assert DaDianNao(2).run(Network("attention", [full, *products])).macs == full.macs + 2 * products[0].macs
+    large = MatMul("large", 2, 4096, 4096, trained=False)
+    with pytest.raises(ValueError, match=r"use DaDianNao\(chips=9\)"):
+        DaDianNao(8).run(large)  # for its neurons
+    layers = (full, MatMul("scores", 64, 1000, 200, groups=4, trained=False))
+    assert dadiannao._split(layers, 12)["scores"] == (1, 12)
+    layers = (
+        full,
+        MatMul("scores", 64, 4000, 200, groups=16, trained=False),
+    )  # 12.8 of 16.8 million are left
+    assert dadiannao._split(layers, 2) == {"fc": (2, 1), "scores": (1, 2)}
+    layers = (full, MatMul("scores", 64, 4000, 200, groups=4, trained=False))  # five of 3.2 million fit
+    assert dadiannao._split(layers, 2)["scores"] == (1, 2)
+    layers = (full, MatMul("scores", 64, 40_000, 200, trained=False))
+    assert dadiannao._split(layers, 2)["scores"] == (1, 2)
+    layers = (full, MatMul("scores", 64, 60_000, 200, trained=False))  # a second copy does not
+    assert dadiannao._split(layers, 2)["scores"] == (1, 1)
+
+
+def test_copies_take_room_from_each_other():
+    equal = [MatMul(name, 8, 32_768, 256) for name in "abc"]  # a quarter of two chips each: one copy more
+    assert sorted(dadiannao._split(tuple(equal), 2).values()) == [(1, 1), (1, 1), (1, 2)]
+    sizes = {"fc": (4096, 4096, True), "a": (20_000, 250, True), "scores": (20_000, 250, False)}
+    layers = tuple(MatMul(name, 8, k, n, trained=trained) for name, (k, n, trained) in sizes.items())
+    split = dadiannao._split(layers, 2)  # of 33.6 million 6.8 are left, which the copy of a takes
+    assert split == {"fc": (2, 1), "a": (1, 2), "scores": (1, 1)}
 
 
 def test_alexnet_fc7_as_published():
@@ -106,11 +163,37 @@ def test_rows_are_split_where_outputs_are_few():
     overlap = 2 * 8 * 16
     assert report.counts["link bytes"] == 2 * 2 * overlap
     assert report.cycles - report.counts["link cycles"] == 32 * 9 + 2
+    for whole in [  # groups and images have no overlap
+        Conv2d("images", 16, 256, 8, 8, 3, padding=1, batch=64),
+        Conv2d("depthwise", 256, 256, 8, 8, 3, padding=1, groups=256),
+    ]:
+        assert DaDianNao(64).run(whole).counts["link bytes"] == 0
+    halves = Conv2d(
+        "halves", 32, 64, 8, 8, 3, padding=1, groups=2
+    )  # on four chips, half an image of a group each
+    assert DaDianNao(4).run(halves).counts["link bytes"] == 4 * 2 * overlap
+    thin = Conv2d("thin", 16, 256, 8, 8, 9, padding=4)  # 64 chips, a pixel each: no more than the image
+    assert DaDianNao(64).run(thin).counts["link bytes"] == 63 * 2 * thin.input_elements
     full = MatMul(
         "full", 64, 4096, 4096
     )  # fills a chip, so that its rows can be split only when chips are left over
     assert DaDianNao(20).run(full).macs == full.macs
     assert DaDianNao(32).run(full).cycles < 0.6 * DaDianNao(16).run(full).cycles
+
+
+def test_traffic_of_many_chips():
+    """Outputs on two chips: the center of each reads the inputs. Rows on two: the weights are read as often in all."""
+    one, two = (DaDianNao(chips).run(MatMul("fc", 3, 64, 512)) for chips in (1, 2))
+    assert one.traffic == two.traffic
+    cut = MatMul("fc", 3, 64, 300)  # 19 of 32 tiles
+    assert DaDianNao(2).run(cut).traffic["buffer"] == 2 * (3 * 4 * 19 * 256 + 3 * 4 * 2 * 16 + 3 * 300)
+    assert DaDianNao(2).run(cut).traffic["array"] == 2 * (3 * 4 * 19 * 16 + 3 * 300)
+    groups = MatMul("groups", 8, 64, 64, groups=3)
+    assert dadiannao._split((groups,), 12) == {"groups": (1, 12)}
+    assert DaDianNao(12).run(groups).traffic == DaDianNao().run(groups).traffic
+    groups = MatMul("groups", 8, 4000, 250, groups=3)  # 3 million, which no copy fits beside these 64 of 67
+    split = dadiannao._split((MatMul("fc", 1, 4000, 16_000), groups), 4)
+    assert split["groups"] == (1, 3)
 
 
 def test_no_room_for_copies():

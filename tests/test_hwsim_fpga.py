@@ -168,7 +168,10 @@ def test_what_does_not_fit_is_read_again():
 
     assert dram(m=10, k=64, n=72) == 10 * 64 + 10 * 72  # 4,608 bytes of weights stay
     assert dram(m=10, k=64, n=73) == 64 * 73 + 10 * 64 + 10 * 73
-    assert dram(m=100, k=64, n=100) == min(6400 + 2 * 6400, 6400 + 2 * 6400) + 100 * 100  # two blocks of each
+    assert dram(m=100, k=64, n=100) == 6400 + 2 * 6400 + 100 * 100  # two blocks of each
+    assert dram(m=200, k=64, n=100) == 12_800 + 3 * 6400 + 200 * 100 == 52_000
+    assert dram(m=120, k=64, n=100) == 7680 + 2 * 6400 + 120 * 100  # the larger operand is read once
+    assert dram(m=100, k=64, n=120) == 7680 + 2 * 6400 + 120 * 100
     assert dram(m=1, k=64, n=100, steps=7) == 7 * (
         6400 + 64 + 100
     )  # too many weights to stay for the next step
@@ -217,6 +220,16 @@ def test_parts_are_the_published_ones():
     assert FPGA_PARTS["XC7Z045"].clock == published("FINN clock MHz", recalled) * 1e6
     assert FPGA_PARTS["XC7Z020"].clock == published("BNN-PYNQ clock MHz", recalled) * 1e6
     assert all(recalled in part.source for part in FPGA_PARTS.values())
+    for name, cited in [
+        ("XC7Z020", ("Vivado report", "Xilinx/BNN-PYNQ", "PYNQ-Z1 reference manual")),
+        ("XC7Z045", ("public repositories for the ZC706", "UG954 as cited in public code")),
+        ("XCKU060", ("part tables of public FPGA tools", "arXiv 1612.00694")),
+    ]:
+        text = " ".join(FPGA_PARTS[name].source.split()).lower()
+        files = " ".join(row["source"] for row in ROWS.values()).lower()
+        for words in cited:
+            assert words.lower() in text
+            assert words.lower() in files
 
 
 def test_ese():
@@ -236,14 +249,17 @@ def test_ese():
         ({"rows": 0}, "rows must be an integer"),
         ({"rows": 1000}, "XC7Z020 has no room for 1000 rows: take fewer rows or bits"),
         ({"lut_share": 1.5}, "lut_share must be 0 to 1"),
-        ({"clock": 0}, "clock and bandwidth positive"),
+        ({"lut_share": "0.5"}, "lut_share must be 0 to 1, got '0.5'"),
+        ({"clock": 0}, "FPGA XC7Z020: clock must be a finite number above 0, got 0"),
+        ({"clock": "1e8"}, "clock must be a finite number above 0"),
+        ({"part": "XC7Z020"}, r"must be a Part of FPGA_PARTS \(XC7Z020, XC7Z045, XCKU060\)"),
         (
             {"part": Part("none", 0, 25, 10, 10, 1e9, 1e8, "made up")},
             "none: dsps must be an integer of at least 1",
         ),
         (
             {"part": Part("cut off", 1, 25, 10, 10, 0, 1e8, "made up")},
-            "bandwidth positive, got .*bandwidth=0",
+            "FPGA cut off: bandwidth must be a finite number above 0, got 0",
         ),
     ],
 )

@@ -279,7 +279,7 @@ def dadiannao() -> Iterator[Row]:
 def tpu() -> Iterator[Row]:
     """TPU v1's applications, whose layers are stand-ins, and peaks."""
     stand_in = "the layers are a stand-in: the paper prints their number and size, not their shapes"
-    bounds = {"MLP0": 0.05, "MLP1": 0.12, "LSTM0": 0.07, "LSTM1": 0.37, "CNN0": 0.12, "CNN1": 1.5}
+    bounds = {"MLP0": 0.05, "MLP1": 0.12, "LSTM0": 0.07, "LSTM1": 0.37, "CNN0": 0.12, "CNN1": 1.51}
     for name, row in by("app", "tpu_v1_apps.csv").items():
         report = hwsim.TPUv1().run(hwsim.networks.tpu_v1_application(name))
         measured, here = float(row["measured_TOPS"]), report.ops_per_second / 1e12

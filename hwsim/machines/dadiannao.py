@@ -31,13 +31,13 @@ class DaDianNao:
 
     The rows of a layer's matrix product (pixels, samples) are worked through one after the other. For each, a chip takes
     16 inputs and 256 outputs a cycle: `ceil(k / 16) * ceil(n / 256)` cycles, a partly filled group costs a full one.
-    Groups of a convolution have inputs of their own, so that they follow each other. A layer ends two cycles later, when
-    the three stages have emptied. In a product of two activations the k x n matrix is first written into the tiles, 16
-    numbers a cycle.
+    Groups of a convolution have inputs of their own, so that they follow each other. A time step ends two cycles later,
+    when the three stages have emptied. In a product of two activations each chip first writes its part of the k x n
+    matrices into the tiles, 16 numbers a cycle; such products take turns in the room for one.
 
-    Chips share a layer by its outputs, as long as each gets 256; what chips are left over by its rows, each with a copy of
-    the weights where these fit. Before a layer starts, every chip gets through its links the inputs that it needs and
-    does not have; each neuron is on one chip. Rows that are split overlap by the height of the kernel.
+    Chips share a layer by its outputs, as long as each gets 256; what chips are left over by its rows (groups, images,
+    pixels), each with a copy of the matrix where these fit. Before a layer starts, every chip gets through its links the
+    inputs that it needs and does not have; each neuron is on one chip. Parts of an image overlap by the height of the kernel.
 
     Parameters
     ----------
@@ -91,23 +91,9 @@ class DaDianNao:
         return self.chips * TILES * INPUTS * OUTPUTS
 
     def run(self, workload: MatMul | Conv2d | Network) -> Report:
-        """Run a layer, or the layers of a network one after the other.
-
-        Parameters
-        ----------
-        workload : MatMul, Conv2d or Network
-
-        Returns
-        -------
-        Report
-
-        Raises
-        ------
-        ValueError
-            When the weights of all layers, or the neurons of one, do not fit on the chips.
-        """
+        """Run a layer, or the layers of a network one after the other; ValueError when they do not fit on the chips."""
         layers = layers_of(workload)
-        weights = sum(layer.weights for layer in layers)
+        weights = sum(layer.weights for layer in layers) + _largest_placed(layers)
         neurons = max(layer.input_elements + layer.output_elements for layer in layers)
         needed = max(ceil(weights / WEIGHTS), ceil(neurons / NEURONS))
         if needed > self.chips:
@@ -123,11 +109,14 @@ class DaDianNao:
         rows = product.groups * product.m
         inputs, blocks = ceil(product.k / INPUTS), ceil(product.n / OUTPUTS)  # groups of 16
         passes = ceil(product.n / (TILES * OUTPUTS * by_outputs))
+        groups, copies = min(by_rows, product.groups), ceil(by_rows / product.groups)
         placed = (
-            0 if product.trained else product.groups * product.steps * product.k * product.n
-        )  # into the tiles
-        compute = product.steps * ceil(rows / by_rows) * inputs * passes + STAGES - 1 + ceil(placed / INPUTS)
-        received = self._received(layer, by_rows)
+            0 if product.trained else product.steps * product.k
+        )  # rows written into the tiles, of each group
+        placing = ceil(placed * ceil(product.groups / groups) * ceil(product.n / by_outputs) / INPUTS)
+        placed *= product.groups * product.n * copies  # numbers, on all chips
+        compute = product.steps * (ceil(rows / by_rows) * inputs * passes + STAGES - 1) + placing
+        received = self._received(layer, by_outputs, by_rows)
         waiting = ceil(received / LINKS * CLOCK)
         cycles = compute + waiting
 
@@ -155,22 +144,32 @@ class DaDianNao:
             counts={"link cycles": waiting, "link bytes": ceil(by_outputs * by_rows * received)},
         )
 
-    def _received(self, layer: MatMul | Conv2d, by_rows: int) -> float:
-        """Bytes of neurons that a chip gets from the others: what its rows need, but for what it has itself."""
-        elements = layer.input_elements * (1 / by_rows - 1 / self.chips)
-        if by_rows > 1 and isinstance(layer, Conv2d):
+    def _received(self, layer: MatMul | Conv2d, by_outputs: int, by_rows: int) -> float:
+        """Bytes of neurons that a chip gets from the others: what its part needs, but for what it has itself."""
+        product, groups = layer.as_matmul(), min(by_rows, layer.groups)
+        matrices = 0 if product.trained else product.groups * product.steps * product.k * product.n
+        needed = (layer.input_elements - matrices) / by_rows + matrices / (groups * by_outputs)
+        if isinstance(layer, Conv2d) and by_rows > layer.groups * layer.batch:
             overlap = max(0, pair(layer.kernel)[0] - pair(layer.stride)[0])
-            elements += overlap * layer.width * layer.in_channels
-        return BYTES * elements
+            needed += overlap * layer.width * layer.in_channels / layer.groups
+        return BYTES * (min(needed, layer.input_elements) - layer.input_elements / self.chips)
+
+
+def _largest_placed(layers: tuple[MatMul | Conv2d, ...]) -> int:
+    """Numbers in the k x n matrices of the largest product of two activations."""
+    products = [layer.as_matmul() for layer in layers]
+    return max(0 if product.trained else product.groups * product.k * product.n for product in products)
 
 
 def _split(layers: tuple[MatMul | Conv2d, ...], chips: int) -> dict[str, tuple[int, int]]:
     """Into how many parts the outputs and the rows of each layer are cut; the smallest layers are copied first."""
-    split, room = {}, chips * WEIGHTS - sum(layer.weights for layer in layers)
-    for layer in sorted(layers, key=lambda layer: layer.weights):
+    placed = _largest_placed(layers)
+    split, room = {}, chips * WEIGHTS - sum(layer.weights for layer in layers) - placed
+    for layer in sorted(layers, key=lambda layer: (not layer.weights, layer.weights)):
         product = layer.as_matmul()
         by_outputs = min(chips, ceil(product.n / (TILES * OUTPUTS)))
-        copies = 1 + room // layer.weights if layer.weights else chips
+        matrices = product.groups * product.k * product.n
+        copies = 1 + room // matrices if product.trained else (room + placed) // matrices
         by_rows = min(product.groups * product.m, chips // by_outputs, product.groups * copies)
         room -= layer.weights * (ceil(by_rows / product.groups) - 1)
         split[layer.name] = by_outputs, by_rows

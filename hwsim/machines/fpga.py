@@ -10,10 +10,11 @@ overflow; then one more DSP takes the fields apart.
 
 from dataclasses import dataclass
 from math import ceil, isqrt, prod
+from numbers import Real
 
 from hwsim.energy import HOROWITZ_45NM, EnergyTable
 from hwsim.report import Report
-from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
+from hwsim.workload import Conv2d, MatMul, Network, check_positive, check_sizes, layers_of
 
 BRAM_BITS = 36 * 1024  # of a block; Xilinx UG473, UG573
 BRAM_WIDTH = 72  # bits that it gives in a cycle; the same
@@ -34,9 +35,13 @@ class Part:
     source: str  #: where the numbers are printed
 
 
-_PYNQ = "Xilinx DS190; PYNQ-Z1 (Digilent): DDR3 of 16 bits at 1050 MT/s; clock of BNN-PYNQ (recalled, not verified)"
-_ZC706 = "Xilinx DS190; ZC706 (UG954): DDR3 of 64 bits at 1600 MT/s; clock of FINN (recalled, not verified)"
-_ESE = "Xilinx DS890; clock of ESE (arXiv 1612.00694); two DDR3-1600 of 64 bits (recalled, not verified)"
+_RECALLED = "(recalled, not verified)"
+_PYNQ = f"Vivado report in Xilinx/BNN-PYNQ, its clock {_RECALLED}; PYNQ-Z1 reference manual: DDR3 of 16 bits at 1050 MT/s"
+_ZC706 = (
+    "Vivado reports and resource limits in public repositories for the ZC706; its DDR3 of 64 bits at 1600 MT/s: UG954 as "
+    f"cited in public code; clock of FINN {_RECALLED}"
+)
+_ESE = f"part tables of public FPGA tools; clock of ESE, arXiv 1612.00694; two 64-bit DDR3-1600 {_RECALLED}"
 #: The parts of the course by name: a small Zynq, a larger one, and the UltraScale that ESE was built on.
 FPGA_PARTS = {
     "XC7Z020": Part("XC7Z020", 220, 25, 53_200, 140, 2.1e9, 100e6, _PYNQ),
@@ -127,13 +132,18 @@ class FPGA:
 
     def __post_init__(self) -> None:
         """Check the parameters."""
+        if not isinstance(self.part, Part):
+            raise ValueError(
+                f"FPGA: part must be a Part of FPGA_PARTS ({', '.join(FPGA_PARTS)}), or your own"
+            )
         check_sizes("FPGA", bits=self.bits, weight_bits=self._weight_bits, rows=self.rows)
         if max(self.bits, self._weight_bits) > 16:
             raise ValueError(f"FPGA: bits and weight_bits are 1 to 16, got {self.bits}, {self._weight_bits}")
         part = self.part
         check_sizes(part.name, dsps=part.dsps, port=part.port, luts=part.luts, brams=part.brams)
-        if not (0 <= self.lut_share <= 1 and self._clock > 0 and part.bandwidth > 0):
-            raise ValueError(f"FPGA: lut_share must be 0 to 1, clock and bandwidth positive, got {self!r}")
+        check_positive(f"FPGA {part.name}", clock=self._clock, bandwidth=part.bandwidth)
+        if not isinstance(self.lut_share, Real) or not 0 <= self.lut_share <= 1:
+            raise ValueError(f"FPGA: lut_share must be 0 to 1, got {self.lut_share!r}")
         if min(self.array) < 1:
             raise ValueError(f"FPGA: {part.name} has no room for {self.rows} rows: take fewer rows or bits")
 

@@ -16,7 +16,7 @@ Cores", arXiv 2512.07004, 2025, bit-accurate on a V100.
 """
 
 from dataclasses import dataclass
-from math import ceil, isqrt
+from math import ceil, isqrt, prod
 from typing import Literal
 
 import numpy as np
@@ -24,10 +24,11 @@ from numpy.typing import ArrayLike
 
 from hwsim.energy import HOROWITZ_45NM, EnergyTable
 from hwsim.report import Report
-from hwsim.workload import Conv2d, MatMul, Network, check_pairs, check_sizes, layers_of
+from hwsim.workload import Conv2d, MatMul, Network, check_positive, check_sizes, layers_of
 
 Rounding = Literal["truncate", "nearest"]
 SIDE = 4  # of a tensor core's matrices
+BLOCKS, WARPS = 32, 64  # that an SM holds at most; CUDA Volta Tuning Guide, as quoted in public repositories
 _NONE = -(10**6)  # exponent of a zero
 
 
@@ -35,8 +36,8 @@ def mma(a: ArrayLike, b: ArrayLike, c: ArrayLike, rounding: Rounding = "truncate
     """One step of a tensor core, a b + c on arrays (..., 4, 4): a and b are rounded to fp16 first, c to fp32.
 
     `rounding` is "truncate", as the hardware adds (see the module), or "nearest": each of the four additions rounded to
-    the nearest fp32, ties to even, as a chain of IEEE fused multiply-adds does. Raises ValueError for other shapes and
-    for numbers that are not finite when rounded.
+    the nearest fp32, ties to even, as a chain of IEEE fused multiply-adds does. Raises ValueError for other shapes, and
+    for numbers that are not real or not finite when rounded.
 
     >>> float(mma(np.full((4, 4), 2.0**-24), np.ones((4, 4)), np.ones((4, 4)))[0, 0])  # exact: 1 + 2**-22
     1.0
@@ -67,8 +68,9 @@ class TensorCoreGPU:
     table : EnergyTable
 
     Modelled: tiles; how many blocks fit on an SM (two buffers of inputs in shared memory; a register for each sum, and,
-    an assumption, as many for fragments and addresses). A block gets its share of the SM's tensor cores with or without
-    neighbors, so that a last wave that is not full costs a full one. A wave's tiles lie about in a square and share
+    an assumption, as many for fragments and addresses; 32 blocks, 64 warps). A block gets its share of the SM's tensor cores
+    with or without neighbors, so that a last wave that is not full costs a full one: an assumption, which stands in for
+    latency that one block cannot hide, and grows with `blocks`. A wave's tiles lie about in a square and share
     rows and columns through L2; an operand that fits into L2 is read once. A convolution is an implicit GEMM, its
     patches formed on chip. Time is the larger of computing and DRAM. "buffer" is L2 read, shared memory written and
     fragments read, "register" the four operands of each 4 x 4 x 4 step.
@@ -86,16 +88,17 @@ class TensorCoreGPU:
     (125.3, 2, 123, {'tiles': 4096, 'waves': 26, 'tile slots': 4160})
 
     Held against (`tests/reference/volta_v100.csv`, `tensor_core_published.csv`): the whitepaper's 125 TFLOPS, +0.3%;
-    cuBLAS's best, 83 (Markidis et al., 2018): +49% at 8192, as nothing stalls here. Speed of DeepBench's small products,
-    whose tiles do not fill a wave: +0.5%, -7%, -23%, +0.4%; of its convolution +32%. Of its 5124 x 9124 x 2560: 4.3 times.
-    That ran at 27 TFLOPS; the likely reason is that cuBLAS then used tensor cores only for sides that are multiples of 8.
+    cuBLAS's best, 83 (Markidis et al., 2018): +49% at 8192 (the size is recalled, not verified), as nothing stalls here.
+    Speed of DeepBench's small products, whose tiles do not fill a wave: +0.5%, -7%, -23%, +0.4%. That rests on the assumption
+    above: if one block alone had the whole SM, +101%, +85%, +55%, +101%. Its convolution: +32%. Its 5124 x 9124 x 2560: 4.3
+    times; that ran at 27 TFLOPS, probably because cuBLAS then used tensor cores only for sides that are multiples of 8.
     """
 
     sms: int = 80  # this and the next two: NVIDIA Tesla V100 whitepaper, 2017
     cores: int = 8
     clock: float = 1.53e9  # boost clock; recalled, not verified, but it gives the whitepaper's 125 TFLOPS
     bandwidth: float = 900e9  # theoretical; 790 GB/s measured: paranumal.com, "Rough-n-Ready Roofline", 2018
-    shared: int = 96 * 1024  # this and the next: CUDA Volta Tuning Guide, recalled, not verified
+    shared: int = 96 * 1024  # this and the next: CUDA Volta Tuning Guide, as quoted in public repositories
     registers: int = 65536
     l2: int = 6 * 2**20  # NVIDIA Tesla V100 whitepaper, recalled, not verified
     tile: tuple[int, int, int] = (128, 128, 32)
@@ -105,10 +108,12 @@ class TensorCoreGPU:
     def __post_init__(self) -> None:
         """Check the sizes, and that the tile fits."""
         check_sizes("TensorCoreGPU", sms=self.sms, cores=self.cores, registers=self.registers)
-        check_sizes("TensorCoreGPU", shared=self.shared, l2=self.l2, depth=self.tile[2])
-        check_pairs("TensorCoreGPU", tile=self.tile[:2], warp=self.warp)
-        if not (self.clock > 0 and self.bandwidth > 0):
-            raise ValueError("TensorCoreGPU: clock and bandwidth must be positive, a second")
+        check_sizes("TensorCoreGPU", shared=self.shared, l2=self.l2)
+        check_positive("TensorCoreGPU", clock=self.clock, bandwidth=self.bandwidth)
+        for name, sizes, length in [("tile", self.tile, 3), ("warp", self.warp, 2)]:
+            if not isinstance(sizes, tuple) or len(sizes) != length:
+                raise ValueError(f"TensorCoreGPU: {name} must be a tuple of {length} sizes, got {sizes!r}")
+            check_sizes("TensorCoreGPU", **{f"{name}[{i}]": size for i, size in enumerate(sizes)})
         (rows, columns, depth), (down, across) = self.tile, self.warp
         if rows % down or columns % across or down % 16 or across % 16 or depth % 16:
             raise ValueError(
@@ -116,8 +121,8 @@ class TensorCoreGPU:
             )
         if not self.blocks:
             raise ValueError(
-                f"TensorCoreGPU: the tile {self.tile} does not fit into the shared memory and registers of an SM, "
-                f"{self.shared} bytes and {self.registers}: make it smaller"
+                f"TensorCoreGPU: the tile {self.tile} does not fit into the shared memory, registers and warps of an SM, "
+                f"{self.shared} bytes, {self.registers} and {WARPS}: make it smaller, or the warp's part larger"
             )
 
     def __str__(self) -> str:
@@ -139,7 +144,8 @@ class TensorCoreGPU:
         """Thread blocks that an SM holds at once."""
         rows, columns, depth = self.tile
         buffers = 2 * 2 * (rows + columns) * depth  # bytes: one fills while the other is used
-        return min(self.shared // buffers, self.registers // (2 * rows * columns))
+        warps = rows * columns // prod(self.warp)
+        return min(self.shared // buffers, self.registers // (2 * rows * columns), WARPS // warps, BLOCKS)
 
     def multiply(self, a: ArrayLike, b: ArrayLike, rounding: Rounding = "truncate") -> np.ndarray:
         """The product of a (m, k) and b (k, n) as the tensor cores compute it, float32; `rounding` as in `mma`.
@@ -173,7 +179,7 @@ class TensorCoreGPU:
         waves = ceil(tiles / slots)
         steps = product.steps * deep * depth  # through k, of all products one after the other
         cycles = ceil(waves * self.blocks * rows * columns * steps / (self.cores * SIDE**3))
-        warps = rows * columns // (self.warp[0] * self.warp[1])
+        warps = rows * columns // prod(self.warp)
         counts = {"tiles": tiles, "waves": waves, "tile slots": waves * slots}
         traffic = {
             "DRAM": float(self._dram(layer, down, across)),
@@ -213,8 +219,11 @@ def _fp16(x: ArrayLike) -> np.ndarray:
 
 
 def _finite(x: ArrayLike, kind: type[np.floating]) -> np.ndarray:
+    x = np.asarray(x)
+    if x.dtype.kind not in "iufb":
+        raise ValueError(f"the tensor core needs real numbers, got an array of {x.dtype}")
     with np.errstate(over="ignore"):
-        rounded = np.asarray(x).astype(kind)
+        rounded = x.astype(kind)
     if not np.isfinite(rounded).all():
         raise ValueError(f"the tensor core needs numbers that are finite in {kind.__name__}: scale them down")
     return rounded
@@ -231,7 +240,7 @@ def _add(a: np.ndarray, b: np.ndarray, c: np.ndarray, rounding: Rounding) -> np.
         raise ValueError(f'rounding must be "truncate" or "nearest", got {rounding!r}')
     exponents = np.where(products == 0, _NONE, _exponent(a, -14) + _exponent(b, -14)).max(axis=-1)
     exponents = np.maximum(exponents, np.where(c == 0, _NONE, _exponent(c, -126)))
-    last = np.maximum(exponents - 23, -149)  # exponent of the last bit that is kept
+    last = exponents - 23  # exponent of the last bit that is kept
     total = np.trunc(np.ldexp(products, -last[..., None])).sum(axis=-1)
     total += np.trunc(np.ldexp(c.astype(np.float64), -last))
     carry = np.maximum(np.frexp(total)[1] - 24, 0)

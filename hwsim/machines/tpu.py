@@ -13,17 +13,17 @@ from typing import ClassVar
 from hwsim.energy import HOROWITZ_45NM, EnergyTable
 from hwsim.machines.systolic import SystolicArray
 from hwsim.report import Report
-from hwsim.workload import Conv2d, MatMul, Network, check_sizes, layers_of
+from hwsim.workload import Conv2d, MatMul, Network, check_positive, check_sizes, layers_of
 
 Workload = MatMul | Conv2d | Network
+Times = tuple[int, ...]
+FIFO = 4  # tiles that TPU v1 fetches ahead; Jouppi et al., ISCA 2017, section 2
 
 
 def _check(machine: "TPUv1 | TPUv2 | EdgeTPU") -> None:
-    for name, value in vars(machine).items():
-        if name not in ("clock", "bandwidth", "table"):
-            check_sizes(type(machine).__name__, **{name: value})
-        elif name != "table" and not value > 0:
-            raise ValueError(f"{type(machine).__name__}: {name} must be positive, got {value!r}")
+    check_positive(type(machine).__name__, clock=machine.clock, bandwidth=machine.bandwidth)
+    sizes = {key: value for key, value in vars(machine).items() if key not in ("clock", "bandwidth", "table")}
+    check_sizes(type(machine).__name__, **sizes)
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,18 @@ class TPUv1:
     rows : int, rows of 32-bit accumulators that are filled at a time, while as many others are emptied
     table : EnergyTable
 
-    Modelled: a tile costs max(rows of activations, cycles to shift it in, its fetch from DRAM, in full also at the border). A
-    FIFO fetches ahead across layers, so a network waits once for a first tile. A layer with more rows than accumulators and
-    several tiles down fetches its tiles again for each part. 16-bit weights or activations halve the speed, both quarter it.
-    Counts: cycles in which the array is active, waits for weights, or only shifts them in, as in the paper's Table 3; MACs
-    that active cycles spend on padding. Traffic: "DRAM" tiles; "buffer" activations, read for each column of tiles (a
+    Modelled: tile by tile, across layers, DRAM fills a FIFO of four (with whole tiles also at the border), one is shifted in,
+    and rows of activations stream through the one before; in the long run the slowest of the three sets the pace. A layer
+    with more rows than accumulators and several tiles down fetches its tiles again for each part. 16-bit weights or
+    activations halve the speed, both quarter it. Counts: cycles in which the array is active, waits for weights, or only
+    shifts them in, as in the paper's Table 3; 510 a layer and time step in which the wave fills and drains, hiding nothing
+    (14% of SqueezeNet's); MACs spent on padding. Traffic: "DRAM" tiles; "buffer" activations, for each column of tiles (a
     convolution's as patches), results, accumulators; "array" what goes from PE to PE; "register" the weight of each MAC.
-    A product of two activations takes its k x n operand from the buffer at the speed of the shift: an assumption, the
-    paper describes no such path.
+    Of a product of two activations the k x n operand comes from the buffer at the speed of the shift, which is an assumption.
 
     Left out: host, synchronization, pooling, activation functions, accesses of the FIFO, small groups packed into one tile.
 
-    Raises
-    ------
-    ValueError
-        When a parameter is out of range, bits are not 8 or 16, or a layer's activations do not fit into the buffer.
+    Raises ValueError when a parameter is out of range, bits are not 8 or 16, or activations do not fit into the buffer.
 
     Examples
     --------
@@ -64,8 +61,8 @@ class TPUv1:
     12.3, 12.9; MLP1 9.7, 8.6; LSTM0 3.7, 4.0; LSTM1 2.8, 3.8; CNN0 86, 76; CNN1 14.1, 35. The shapes of LSTM1 and CNN1 are
     the least known, and the 10 to 32% of cycles in Table 3 that are not the array's are left out. Of the others, 18 to 19%
     are shifts in the MLPs and LSTMs (paper: 19 to 20%). In the LSTMs the array is active in half as many as in the paper;
-    `activation_bits=16` doubles them and takes no longer. A 600 x 600 matrix takes 18.6 us, with size=512 33 (paper: 18,
-    32). CNN0 takes 195 W, the 28 nm chip 40: the default table, of 45 nm, charges a step as one in Eyeriss' network.
+    `activation_bits=16` doubles them and takes no longer. A 600 x 600 matrix takes 18.6 us, with size=512 33 (paper: 18, 32).
+    CNN0 takes 195 W, the chip 40: the default table, of 45 nm, charges each hop between PEs a third of a buffer access.
     """
 
     clock: float = 700e6
@@ -81,31 +78,32 @@ class TPUv1:
 
     def run(self, workload: Workload, weight_bits: int = 8, activation_bits: int = 8) -> Report:
         """Run a layer or network with weights and activations of 8 or 16 bits."""
+        check_sizes("TPU v1", weight_bits=weight_bits, activation_bits=activation_bits)
         if not {weight_bits, activation_bits} <= {8, 16}:
             raise ValueError(f"TPU v1: quantize to 8 or 16 bits, not {weight_bits} and {activation_bits}")
-        layers = layers_of(workload)
-        reports = [self._layer(layer, i == 0, weight_bits, activation_bits) for i, layer in enumerate(layers)]
+        reports, ages = [], (0,) * (FIFO + 2)
+        for layer in layers_of(workload):
+            report, ages = self._layer(layer, ages, weight_bits, activation_bits)
+            reports.append(report)
         return Report.total(workload.name, reports)
 
-    def _layer(self, layer: MatMul | Conv2d, first: bool, weight_bits: int, activation_bits: int) -> Report:
-        self._check_fits(layer, activation_bits)
+    def _layer(
+        self, layer: MatMul | Conv2d, ages: Times, weight_bits: int, bits: int
+    ) -> tuple[Report, Times]:
+        self._check_fits(layer, bits)
         product, array = layer.as_matmul(), SystolicArray(self.size, self.size)
         if not product.trained:
-            weight_bits = activation_bits
+            weight_bits = bits
         down, across = array.folds(layer)
         parts = 1 if down == 1 else ceil(product.m / self.rows)
         tiles = product.groups * product.steps * down * across * parts
-        passes = (weight_bits // 8) * (activation_bits // 8)  # of the 8-bit array
+        passes = (weight_bits // 8) * (bits // 8)  # of the 8-bit array
         units, tile_bytes = array.units, array.units * weight_bits // 8
         stream, shift = passes * ceil(product.m / parts), self.size * weight_bits // 8
         load = ceil(tile_bytes / self.bandwidth * self.clock) if product.trained else 0
-        idle = max(stream, shift, load) - stream
-        shifting = min(shift, idle)  # a tile that comes late is shifted in while the array waits
-        stalls, shifts = tiles * (idle - shifting), tiles * shifting
-        if first:  # its first tile is waited for in full; none is while the last one runs
-            stalls, shifts = stalls + load - (idle - shifting), shifts + shift - shifting
+        stalls, shifts, ages = _waits(tiles, stream, shift, load, ages)
         wave = product.steps * (2 * self.size - 2)  # a time step needs the results of the one before
-        traffic = _on_chip(array, layer, tiles, weight_bits, activation_bits)
+        traffic = _on_chip(array, layer, tiles, weight_bits, bits)
         traffic["DRAM" if product.trained else "buffer"] += tiles * tile_bytes
         counts = {
             "array active cycles": tiles * stream,
@@ -117,7 +115,9 @@ class TPUv1:
         }
         cycles = tiles * stream + stalls + shifts + wave
         energy = self.table.charge(passes * layer.macs, "int8", traffic)
-        return Report(layer.name, "TPU v1", layer.macs, cycles, self.clock, units, energy, traffic, counts)
+        return Report(
+            layer.name, "TPU v1", layer.macs, cycles, self.clock, units, energy, traffic, counts
+        ), ages
 
     def _check_fits(self, layer: MatMul | Conv2d, bits: int) -> None:
         held = (layer.input_elements + layer.output_elements) * bits // 8 // layer.as_matmul().steps
@@ -126,6 +126,27 @@ class TPUv1:
             most = batch * self.buffer // held if layer.as_matmul().trained else 0  # else k x n counts too
             advice = f"the largest {name} that fits is {most}" if most else "cut the layer into smaller ones"
             raise ValueError(f"{layer.name}: {held:,} bytes of activations overflow the buffer; {advice}")
+
+
+def _waits(tiles: int, stream: int, shift: int, load: int, ages: Times) -> tuple[int, int, Times]:
+    """Cycles in which the array waits for weights and only shifts them in, while `tiles` tiles run; the new ages.
+
+    `ages` count back from the end of the tile before, to when its rows began, when it was fetched, and when each of the last
+    `FIFO` tiles left the FIFO.
+    """
+    stalls = shifts = 0
+    for left in range(tiles, 0, -1):
+        began, fetched, *gone = ages
+        fetched = min(fetched, gone[0]) - load  # as soon as the FIFO has room
+        out = min(fetched, began)  # since then the second weights of the PEs are free
+        idle = max(0, shift - out)
+        last, ages = ages, tuple(age + idle + stream for age in (-idle, fetched, *gone[1:], out))
+        same = left if ages == last else 1  # all that follow are alike
+        stalls += same * max(0, idle - shift)  # a tile that comes late is shifted in while the array waits
+        shifts += same * min(idle, shift)
+        if same == left:
+            break
+    return stalls, shifts, ages
 
 
 @dataclass(frozen=True)
@@ -211,10 +232,7 @@ class EdgeTPU:
 
     Left out: a network's input and output on the link, the first fetch, room for activations.
 
-    Raises
-    ------
-    ValueError
-        When a parameter is out of range, or the numbers are not int8.
+    Raises ValueError when a parameter is out of range, or the numbers are not int8.
 
     Examples
     --------
@@ -257,10 +275,10 @@ def _overlapped(
     down, across = array.folds(layer)
     tiles = product.groups * down * across  # of a time step
     choices = [(parts * tiles, max(ceil(product.m / parts), array.rows)) for parts in range(1, arrays + 1)]
-    rounds = min(ceil(pieces / arrays) * cycles for pieces, cycles in choices)
+    rounds, pieces = min((ceil(pieces / arrays) * cycles, pieces) for pieces, cycles in choices)
     compute = array.rows + product.steps * (rounds + 2 * array.rows - 2)
     memory = ceil(moved / machine.bandwidth * machine.clock)
-    tiles *= product.steps
+    tiles = product.steps * pieces
     traffic = _on_chip(array, layer, tiles, bits, bits)
     traffic["buffer"] += tiles * array.units * bits / 8
     traffic["DRAM"] += moved
