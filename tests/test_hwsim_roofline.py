@@ -109,9 +109,9 @@ def test_attainable_is_the_lower_roof():
     np.testing.assert_array_equal(attainable(platform, [0, 1, 10, 1000]), [0, 10, 100, 100])
     assert attainable(platform, 5) == 50
     for peak in (0, "1", float("inf"), None):
-        with pytest.raises(ValueError, match="p: peak must be a finite number above 0"):
+        with pytest.raises(ValueError, match="p: peak must be positive, a finite number"):
             Platform("p", "CPU", peak=peak, bandwidth=10, bits=32, source="")
-        with pytest.raises(ValueError, match="p: bandwidth must be a finite number above 0"):
+        with pytest.raises(ValueError, match="p: bandwidth must be positive, a finite number"):
             Platform("p", "CPU", peak=10, bandwidth=peak, bits=32, source="")
 
 

@@ -271,9 +271,9 @@ def test_networks_and_energy():
     ("settings", "says"),
     [
         ({"sms": 0}, "sms must be an integer of at least 1"),
-        ({"clock": 0}, "clock must be a finite number above 0"),
-        ({"clock": "1e9"}, "clock must be a finite number above 0"),
-        ({"bandwidth": -1.0}, "bandwidth must be a finite number above 0"),
+        ({"clock": 0}, "clock must be positive, a finite number"),
+        ({"clock": "1e9"}, "clock must be positive, a finite number"),
+        ({"bandwidth": -1.0}, "bandwidth must be positive, a finite number"),
         ({"tile": (128, 128)}, r"tile must be a tuple of 3 sizes, got \(128, 128\)"),
         ({"tile": (128, 128, 32, 1)}, "tile must be a tuple of 3"),
         ({"tile": [128, 128, 32]}, "tile must be a tuple of 3"),

@@ -503,14 +503,14 @@ def test_examples():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: TPUv1(clock=0), "TPUv1: clock must be a finite number above 0"),
-        (lambda: TPUv1(bandwidth=-1), "TPUv1: bandwidth must be a finite number above 0"),
+        (lambda: TPUv1(clock=0), "TPUv1: clock must be positive, a finite number"),
+        (lambda: TPUv1(bandwidth=-1), "TPUv1: bandwidth must be positive, a finite number"),
         (lambda: TPUv1(size=0), "TPUv1: size must be an integer of at least 1"),
         (lambda: TPUv1(rows=2.5), "TPUv1: rows must be an integer"),
         (lambda: TPUv1(clock=float("inf")), "TPUv1: clock must be a finite number"),
-        (lambda: EdgeTPU(clock="480e6"), "EdgeTPU: clock must be a finite number above 0, got '480e6'"),
+        (lambda: EdgeTPU(clock="480e6"), "EdgeTPU: clock must be positive, a finite number, got '480e6'"),
         (lambda: TPUv2(arrays=0), "TPUv2: arrays must be an integer of at least 1"),
-        (lambda: TPUv3(clock=float("nan")), "TPUv3: clock must be a finite number above 0"),
+        (lambda: TPUv3(clock=float("nan")), "TPUv3: clock must be positive, a finite number"),
         (lambda: EdgeTPU(memory=-1), "EdgeTPU: memory must be an integer"),
         (lambda: TPUv1().run(MatMul("f", 1, 1, 1), weight_bits=4), "quantize to 8 or 16 bits, not 4 and 8"),
         (lambda: TPUv1().run(MatMul("f", 1, 1, 1), activation_bits=32), "not 8 and 32"),
