@@ -507,7 +507,7 @@ def test_examples():
         (lambda: TPUv1(bandwidth=-1), "TPUv1: bandwidth must be positive, a finite number"),
         (lambda: TPUv1(size=0), "TPUv1: size must be an integer of at least 1"),
         (lambda: TPUv1(rows=2.5), "TPUv1: rows must be an integer"),
-        (lambda: TPUv1(clock=float("inf")), "TPUv1: clock must be a finite number"),
+        (lambda: TPUv1(clock=float("inf")), "TPUv1: clock must be positive"),
         (lambda: EdgeTPU(clock="480e6"), "EdgeTPU: clock must be positive, a finite number, got '480e6'"),
         (lambda: TPUv2(arrays=0), "TPUv2: arrays must be an integer of at least 1"),
         (lambda: TPUv3(clock=float("nan")), "TPUv3: clock must be positive, a finite number"),
