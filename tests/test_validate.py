@@ -46,13 +46,17 @@ def test_the_printed_table_has_all_of_it(capsys):
     for text, row in zip(lines[1:], ROWS, strict=True):
         assert text.startswith(row.machine)
         assert row.what in text
-        assert text.endswith(f"{row.deviation:+.1%}")
+        assert text.endswith(validate.signed(row.deviation))
+
+
+def test_nothing_has_no_sign():
+    assert [validate.signed(x) for x in (0.0, -0.0004, 0.0006, -0.02)] == ["0.0%", "0.0%", "+0.1%", "-2.0%"]
 
 
 def test_a_line_of_the_page():
     row = validate.Row("m", "a < b", "ms", 2000.0, 1500.0, 0.3, "known")
     assert line(row) == (
         "<tr><td>a &lt; b<small>known</small></td><td>2,000 ms</td><td>1,500 ms</td>"
-        '<td><span class="axis"><span class="bar" style="left:25.0%;width:25.0%"></span></span>-25.0%</td></tr>'
+        '<td>-25.0%</td><td><span class="axis"><span class="bar" style="left:25.0%;width:25.0%"></span></span></td></tr>'
     )
     assert "left:50.0%;width:50.0%" in line(validate.Row("m", "w", "", 1.0, 9.0, 9.0))

@@ -373,13 +373,18 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
+def signed(deviation: float) -> str:
+    """A deviation in percent, with its sign unless it is nothing."""
+    return f"{deviation:+.1%}" if round(deviation, 3) else "0.0%"
+
+
 def main() -> None:
     """Print the table."""
     print(f"{'machine':<16}{'what':<52}{'unit':<10}{'published':>16}{'hwsim':>16}{'deviation':>11}")
     for row in rows():
         print(
             f"{row.machine:<16}{row.what:<52}{row.unit:<10}{number(row.published):>16}{number(row.here):>16}"
-            f"{row.deviation:>+11.1%}",
+            f"{signed(row.deviation):>11}",
             flush=True,
         )
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from tools.validate import Row, number, rows
+from tools.validate import Row, number, rows, signed
 
 WIDEST = 0.5  # a deviation beyond this has a full bar
 
@@ -17,11 +17,11 @@ class ValidationTable(Directive):
     def run(self):
         """Return the table as one raw node."""
         body = "".join(
-            f'<tr><th colspan="4" scope="rowgroup">{escape(machine[0].upper() + machine[1:])}</th></tr>'
+            f'<tr><th colspan="5" scope="rowgroup">{escape(machine[0].upper() + machine[1:])}</th></tr>'
             + "".join(map(line, group))
             for machine, group in groupby(rows(), key=lambda row: row.machine)
         )
-        head = "<tr><th>What</th><th>Published</th><th>hwsim</th><th>Deviation</th></tr>"
+        head = '<tr><th>What</th><th>Published</th><th>hwsim</th><th colspan="2">Deviation</th></tr>'
         html = f'<table class="validation"><thead>{head}</thead><tbody>{body}</tbody></table>'
         return [nodes.raw("", html, format="html")]
 
@@ -36,7 +36,7 @@ def line(row: Row) -> str:
     )
     return (
         f"<tr><td>{escape(row.what)}{why}</td><td>{number(row.published)}{unit}</td><td>{number(row.here)}{unit}</td>"
-        f'<td><span class="axis">{bar}</span>{row.deviation:+.1%}</td></tr>'
+        f'<td>{signed(row.deviation)}</td><td><span class="axis">{bar}</span></td></tr>'
     )
 
 
