@@ -196,7 +196,7 @@ def eyeriss() -> Iterator[Row]:
         "buffer": [0.12, *[0.05] * 3, *[0.04] * 3, *[0.15] * 3, *[0.06] * 3, 0.06],
         "DRAM": [0.03, 0.08, 0.19, 0.14, 0.08, 0.18, 0.21, 0.27, 0.24, 0.17, 0.03, 0.02, 0.09, 0.04],
     }
-    why = "channels a pass inferred from the buffer column of this table; the port's width is recalled, not verified"
+    why = "channels a pass inferred from this table, the port's width recalled"
     yield from _eyeriss_layers("VGG-16", report, rows, bounds, why)
     free = machine.run(network, zeros=zeros)
     chip = float(rows["total"]["Processing Latency (ms)"])
