@@ -67,6 +67,10 @@ class EnergyTable(Mapping[str, Energy]):
         """Count the entries."""
         return len(self.entries)
 
+    def __hash__(self) -> int:
+        """Hash the name, so that a machine that has a table can be a key."""
+        return hash(self.name)
+
     def joules(self, operation: str, count: float = 1) -> float:
         """Energy of `count` operations or accesses, in joules."""
         return count * self[operation].picojoules * 1e-12

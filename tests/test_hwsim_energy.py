@@ -11,6 +11,7 @@ from hwsim import (
     HOROWITZ_45NM,
     Energy,
     EnergyTable,
+    Eyeriss,
     MatMul,
     layer_energy,
 )
@@ -125,3 +126,10 @@ def test_wider_numbers_cost_more():
     assert EIE_TABLE_I.mac("int16") == pytest.approx(3.1e-12 / 4 + 0.1e-12 / 2)
     assert HOROWITZ_45NM.mac("int64") == pytest.approx(3.1e-12 * 4 + 0.1e-12 * 2)
     assert EYERISS_RELATIVE.mac("int8") == pytest.approx(0.25e-12)
+
+
+def test_machines_with_tables_can_be_keys():
+    cheap = HOROWITZ_45NM.with_entries("cheap", **{"DRAM 32b": 64})
+    machines = {Eyeriss(): 1, Eyeriss(table=HOROWITZ_45NM): 2, Eyeriss(table=cheap): 3}
+    assert machines[Eyeriss(table=HOROWITZ_45NM)] == 2
+    assert len(machines) == 3
