@@ -66,3 +66,10 @@ def test_chapters_run_again_when_a_library_changes(tmp_path):
     (tmp_path / "effdl" / "data.py").write_text("ONE = 2\n")
     book.refresh_cache(tmp_path)
     assert not cached.exists()
+
+
+def test_no_folder_beside_the_chapters_has_the_name_of_a_package():
+    """A notebook runs in its own folder, where `import hwsim` would find such a folder first."""
+    packages = {"hwsim", "effdl", "grading"}
+    for folder in ("chapters", "solutions", "labs"):
+        assert not packages & {path.name for path in (ROOT / folder).rglob("*") if path.is_dir()}

@@ -19,7 +19,7 @@ from hwsim import machines
 from tools import reference_page
 from tools.environment import ROOT
 
-FOLDER = ROOT / "chapters" / "hwsim"
+FOLDER = ROOT / "chapters" / "simulator"
 MODULES = sorted(module.name for module in pkgutil.walk_packages(hwsim.__path__, "hwsim."))
 MACHINES = [name for name in machines.__all__ if hasattr(getattr(machines, name), "run")]
 MAY_IMPORT = {("tpu", "systolic")}  # a machine stands alone, but for these
@@ -135,7 +135,7 @@ def test_every_public_name_is_on_a_page(reference):
             missing += [] if thing.__name__ in objects else [name]
         elif not (inspect.isclass(thing) or inspect.isfunction(thing)):
             missing += [] if name in data else [f"{name}: say what it is in a comment `#: ...` above it"]
-    assert not missing, f"not on a page of chapters/hwsim: {missing}"
+    assert not missing, f"not on a page of chapters/simulator: {missing}"
 
 
 def test_sphinx_has_nothing_to_say_of_the_reference(reference):

@@ -43,5 +43,5 @@ def line(row: Row) -> str:
 def setup(app):
     """Register the directive. The figures depend on the simulator, so they are computed anew in every build."""
     app.add_directive("validation-table", ValidationTable)
-    app.connect("env-get-outdated", lambda *_: ["chapters/hwsim/validation"])
+    app.connect("env-get-outdated", lambda *_: ["chapters/simulator/validation"])
     return {"parallel_read_safe": True}

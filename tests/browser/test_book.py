@@ -13,7 +13,7 @@ CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("[0-9][0-9]_*.i
 LABS = sorted(f"{path.stem}/{path.stem}" for path in (ROOT / "labs").glob("*/*.ipynb"))
 TEXTS = [
     "chapters/index",
-    *sorted(f"chapters/hwsim/{path.stem}" for path in (ROOT / "chapters/hwsim").glob("*.md")),
+    *sorted(f"chapters/simulator/{path.stem}" for path in (ROOT / "chapters/simulator").glob("*.md")),
 ]
 PAGES = [*TEXTS, *(f"chapters/{name}" for name in CHAPTERS), *(f"labs/{name}" for name in LABS)]
 
