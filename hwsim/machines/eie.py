@@ -46,8 +46,8 @@ class EIE:
     clock : float, cycles a second
 
     Modelled: relative index with filler zeros, broadcast, queues, PEs and the pipeline, event by event; reads of both
-    memories. Left out: loading the matrix, the transfer of activations between layers, the memories' capacity
-    (128 KiB of entries a PE), rounding of sums to 16 bits.
+    memories. Left out: loading the matrix, the transfer of activations between layers, the memories' capacity,
+    rounding of sums to 16 bits.
 
     Raises
     ------

@@ -77,7 +77,8 @@ class Eyeriss:
     Parameters
     ----------
     rows, cols : int, PEs
-    buffer : int, bytes for inputs and partial sums (108 KiB less 8 KiB for filters on their way)
+    buffer : int, bytes for inputs and partial sums (108 KiB on the chip; that 8 of them are for filters on their way is
+        recalled, not verified)
     filter_words, input_words, sum_words : int, 16-bit words in the registers of a PE
     psum_port : int, partial sums that the buffer hands out, and takes in, each cycle. Recalled, not verified; in
         Table VI no layer moves more than 15.4 bytes a cycle through the buffer, and 4 words in and 4 out are 16.
