@@ -30,19 +30,16 @@ class Comparison:
     name : str, the workload
     ops : int, its operations, zeros included
     reports : dict of machine -> Report
-    prices : dict of machine -> what its energies are charged by: a table's name, or "its power". Energies of different
-        prices do not compare: Eyeriss' own are relative, and stand for MACs.
     refused : dict of machine -> why it cannot run the workload
     """
 
     name: str
     ops: int
     reports: Mapping[str, Report]
-    prices: Mapping[str, str]
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> str:
-        """Text with a line for each machine. "Gop/s" counts the operations of the workload, also those that EIE skips."""
+        """Text with a line for each machine; energies at different prices do not compare. "Gop/s" counts the operations of the workload, also those that EIE skips."""
         names = [*self.reports, *self.refused]
         width = max(len(name) for name in (self.name, *names)) + 2
         lines = [
@@ -52,7 +49,7 @@ class Comparison:
             memory = f"{report.traffic['DRAM'] / 1e6:,.2f} MB" if "DRAM" in report.traffic else "-"
             lines.append(
                 f"{name:<{width}}{report.seconds * 1e3:>11,.3f} ms{report.joules * 1e3:>11,.3f} mJ"
-                f"{self.ops / report.seconds / 1e9:>12,.1f}{report.utilization:>13.1%}{memory:>13}  {self.prices[name]}"
+                f"{self.ops / report.seconds / 1e9:>12,.1f}{report.utilization:>13.1%}{memory:>13}  {report.prices}"
             )
         lines += [f"{name:<{width}}  refuses: {reason}" for name, reason in self.refused.items()]
         return "\n".join(lines)
@@ -112,7 +109,6 @@ def compare(
     named = machines.items() if isinstance(machines, Mapping) else ((None, machine) for machine in machines)
     reports: dict[str, Report] = {}
     refused: dict[str, str] = {}
-    prices: dict[str, str] = {}
     for given, machine in named:
         if table is not None:
             machine = replace(machine, table=table)  # type: ignore[type-var]  # machines are dataclasses
@@ -125,10 +121,8 @@ def compare(
             raise ValueError(f"two machines have the name {name!r}: give compare a dict of name -> machine")
         if isinstance(result, Report):
             reports[name] = result
-            charged = getattr(machine, "table", None)
-            prices[name] = charged.name if charged else "its power"
         else:
             refused[name] = result
     if not reports and not refused:
         raise ValueError("compare needs at least one machine")
-    return Comparison(workload.name, workload.ops, reports, prices, refused)
+    return Comparison(workload.name, workload.ops, reports, refused)

@@ -27,6 +27,7 @@ class Report:
     counts : dict of what else the machine counted, as name -> number
     output : array or None, what the machine computed.
     layers : the reports of the layers, when the workload is a network.
+    prices : what the energy is charged by: the name of an `EnergyTable`, or whose power.
 
     Examples
     --------
@@ -49,6 +50,7 @@ class Report:
     counts: Mapping[str, float] = field(default_factory=dict)
     output: np.ndarray | None = field(default=None, repr=False, compare=False)
     layers: "tuple[Report, ...]" = field(default=(), repr=False)
+    prices: str = ""
 
     @classmethod
     def total(cls, name: str, layers: "Sequence[Report]") -> "Report":
@@ -84,7 +86,7 @@ class Report:
     def __add__(self, other: "Report") -> "Report":
         """Both runs, one after the other on the same machine; the output is the second's.
 
-        Raises ValueError for reports of different machines.
+        Raises ValueError for reports of different machines, or with energies at different prices.
         """
         if not isinstance(other, Report):
             return NotImplemented
@@ -92,6 +94,10 @@ class Report:
             raise ValueError(
                 f"cannot add reports of {self.machine} and {other.machine}: add reports of one machine, "
                 "and compare machines by their seconds and joules"
+            )
+        if self.prices != other.prices:
+            raise ValueError(
+                f"cannot add energies at the prices of {self.prices!r} and {other.prices!r}: run both with one table"
             )
         return Report(
             f"{self.name} + {other.name}",
@@ -104,6 +110,7 @@ class Report:
             _add(self.traffic, other.traffic),
             _add(self.counts, other.counts),
             other.output,
+            prices=self.prices,
         )
 
     def table(self) -> str:
@@ -113,7 +120,7 @@ class Report:
             ("cycles", f"{self.cycles:,}"),
             ("time", f"{self.seconds * 1e6:,.2f} us at {self.clock / 1e6:,.0f} MHz"),
             ("utilization", f"{self.utilization:.1%} of {self.units:,} MACs a cycle"),
-            ("energy", f"{self.joules * 1e6:,.3f} uJ"),
+            ("energy", f"{self.joules * 1e6:,.3f} uJ{f' ({self.prices})' if self.prices else ''}"),
             *((f"  {part}", f"{joules * 1e6:,.3f} uJ") for part, joules in self.energy.items()),
             *((f"{storage} traffic", f"{size:,.0f} bytes") for storage, size in self.traffic.items()),
             *((name, f"{count:,}") for name, count in self.counts.items()),

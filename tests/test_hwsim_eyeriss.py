@@ -206,6 +206,12 @@ def test_the_longest_of_pes_port_and_dram_sets_the_time():
     assert conv3.cycles == conv3.counts["port cycles"]
 
 
+def test_a_huge_layer_does_not_overflow():
+    report = Eyeriss().run(MatMul("huge", 10**7, 10**7, 10**7))
+    assert report.macs == 10**21
+    assert report.cycles >= report.macs // 168
+
+
 def test_another_table():
     assert Eyeriss(table=HOROWITZ_45NM).run(ALEXNET).energy["mac"] == pytest.approx(ALEXNET.macs * 0.843e-12)
 

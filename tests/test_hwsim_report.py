@@ -58,6 +58,10 @@ def test_reports_of_different_machines_do_not_add():
         A + dataclasses.replace(B, machine="other")
     with pytest.raises(ValueError, match="cannot add"):
         A + dataclasses.replace(B, clock=2e6)
+    with pytest.raises(
+        ValueError, match="cannot add energies at the prices of '' and 'mine': run both with one"
+    ):
+        A + dataclasses.replace(B, prices="mine")
     with pytest.raises(TypeError):
         A + 1
 

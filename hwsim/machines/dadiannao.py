@@ -140,6 +140,7 @@ class DaDianNao:
             clock=CLOCK,
             units=self.units,
             energy=energy,
+            prices=self.table.name if self.table else f"power of {POWER} W a chip",
             traffic=traffic,
             counts={"link cycles": waiting, "link bytes": ceil(by_outputs * by_rows * received)},
         )

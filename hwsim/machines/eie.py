@@ -271,6 +271,7 @@ class EIE:
             clock=self.clock,
             units=self.pes,
             energy=energy,
+            prices=self.table.name if self.table else "power of EIE's Table II",
             traffic=traffic,
             counts={
                 "nonzero activations": int(nonzero.size),

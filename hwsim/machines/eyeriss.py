@@ -155,7 +155,7 @@ class Eyeriss:
                 f"{layer.name}: a kernel {shape.S} wide does not fit into {self.input_words} input words and "
                 f"{self.filter_words} filter words of a PE; make these larger or the kernel narrower"
             )
-        choices = np.array(list(self._candidates(shape, channels)), int).reshape(-1, 7).T
+        choices = np.array(list(self._candidates(shape, channels)), float).reshape(-1, 7).T  # no overflow
         if not choices.size:
             raise ValueError(
                 f"{layer.name}: no pass has {channels} channels here; with few of {shape.C} channels try 1, 2, 3, 4, 6 or 8"
@@ -248,6 +248,7 @@ class Eyeriss:
             clock=self.clock,
             units=self.rows * self.cols,
             energy=self.table.charge(layer.macs - gated, "int16", traffic),
+            prices=self.table.name,
             traffic=traffic,
             counts={
                 "compute cycles": compute,

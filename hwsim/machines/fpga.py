@@ -212,6 +212,7 @@ class FPGA:
             clock=self._clock,
             units=self.units,
             energy=self.table.charge(scaled_macs, f"int{wide}", traffic),
+            prices=self.table.name,
             traffic=traffic,
             counts={"compute cycles": compute, "memory cycles": waiting},
         )

@@ -219,6 +219,7 @@ class SystolicArray:
             clock=self.clock,
             units=self.units,
             energy=self.table.charge(layer.macs, f"int{self.bits}", traffic),
+            prices=self.table.name,
             traffic=traffic,
             counts={**counts, "folds": _repeats(layer) * prod(self.folds(layer))},
         )

@@ -194,6 +194,7 @@ class TensorCoreGPU:
             clock=self.clock,
             units=self.units,
             energy=self.table.charge(layer.macs, "fp16", traffic),
+            prices=self.table.name,
             traffic=traffic,
             counts={key: product.steps * count for key, count in counts.items()},
         )

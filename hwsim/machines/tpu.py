@@ -115,9 +115,19 @@ class TPUv1:
         }
         cycles = tiles * stream + stalls + shifts + wave
         energy = self.table.charge(passes * layer.macs, "int8", traffic)
-        return Report(
-            layer.name, "TPU v1", layer.macs, cycles, self.clock, units, energy, traffic, counts
-        ), ages
+        report = Report(
+            layer.name,
+            "TPU v1",
+            layer.macs,
+            cycles,
+            self.clock,
+            units,
+            energy,
+            traffic,
+            counts,
+            prices=self.table.name,
+        )
+        return report, ages
 
     def _check_fits(self, layer: MatMul | Conv2d, bits: int) -> None:
         held = (layer.input_elements + layer.output_elements) * bits // 8 // layer.as_matmul().steps
@@ -285,7 +295,18 @@ def _overlapped(
     energy = machine.table.charge(layer.macs, number, traffic)
     counts = {"compute cycles": compute, "memory cycles": memory, "weight tiles": tiles}
     cycles, units = max(compute, memory), arrays * array.units
-    return Report(layer.name, machine.name, layer.macs, cycles, machine.clock, units, energy, traffic, counts)
+    return Report(
+        layer.name,
+        machine.name,
+        layer.macs,
+        cycles,
+        machine.clock,
+        units,
+        energy,
+        traffic,
+        counts,
+        prices=machine.table.name,
+    )
 
 
 def _on_chip(
