@@ -39,7 +39,11 @@ class Comparison:
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> str:
-        """Text with a line for each machine; energies at different prices do not compare. "Gop/s" counts the operations of the workload, also those that EIE skips."""
+        """Text with a line for each machine.
+
+        "Gop/s" counts the operations of the workload, also those that EIE skips. Energies at different prices do not compare:
+        Eyeriss' own are relative, and stand for MACs.
+        """
         names = [*self.reports, *self.refused]
         width = max(len(name) for name in (self.name, *names)) + 2
         lines = [
