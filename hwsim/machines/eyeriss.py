@@ -319,7 +319,7 @@ class Eyeriss:
         pieces, strips = shape.repeats * self._pieces(shape), -(-shape.E // e)
         compute = pieces * shape.S * shape.F * strips * shape.N * -(-shape.C // r) * -(-shape.M // t)
         sums = -(-shape.N * shape.M * shape.E * shape.F * -(-shape.C // (q * r)) // self.psum_port)
-        return compute, pieces * sums, np.ceil(dram / self.bandwidth * self.clock).astype(int)
+        return compute, pieces * sums, np.ceil(dram / self.bandwidth * self.clock)
 
     def _traffic(
         self,
