@@ -62,7 +62,9 @@ class Comparison:
         """Draw time and energy, as bars on logarithmic axes; return the Matplotlib figure."""
         import matplotlib.pyplot as plt
 
-        figure, axes = plt.subplots(1, 2, figsize=(9, 1 + 0.35 * len(self.reports)), sharey=True)
+        figure, axes = plt.subplots(
+            1, 2, figsize=(9, 1 + 0.35 * len(self.reports)), sharey=True, layout="tight"
+        )
         times = [report.seconds * 1e3 for report in self.reports.values()]
         energies = [report.joules * 1e3 for report in self.reports.values()]
         for panel, values, label in zip(axes, (times, energies), ("time (ms)", "energy (mJ)"), strict=True):
@@ -70,7 +72,6 @@ class Comparison:
             panel.set(xscale="log", xlabel=label)
         axes[0].invert_yaxis()
         figure.suptitle(self.name)
-        figure.tight_layout()
         return figure
 
 
