@@ -82,14 +82,16 @@ def test_vgg6_stays_below_a_gigabyte():
 
 @pytest.mark.parametrize("row", read("eie_table3_benchmarks.csv"), ids=lambda row: row["layer"])
 def test_times_of_table_4(row):
-    machine = EIE(
-        weight_density=float(row["weight_pct"]) / 100, activation_density=float(row["act_pct"]) / 100
-    )
-    report = machine.run(MatMul(row["layer"], 1, int(row["n_in"]), int(row["n_out"])))
-    deviation = report.seconds * 1e6 / float(row["paper_actual_us"]) - 1
-    off = {"Alex-8": -0.18, "VGG-6": -0.28, "NT-LSTM": -0.11}
-    assert deviation == pytest.approx(off.get(row["layer"], 0), abs=0.01 if row["layer"] in off else 0.07)
-    assert report.seconds * 1e6 == pytest.approx(float(row["random_matrix_sim_us"]), rel=0.03)
+    """The deviations that the docstring prints, for five seeds (two for the layers that are slow to draw)."""
+    layer = MatMul(row["layer"], 1, int(row["n_in"]), int(row["n_out"]))
+    densities = float(row["weight_pct"]) / 100, float(row["act_pct"]) / 100
+    off = {"Alex-8": (-0.19, -0.17), "VGG-6": (-0.285, -0.275), "NT-LSTM": (-0.115, -0.105)}
+    low, high = off.get(row["layer"], (-0.08, 0.08))
+    for seed in range(5 if layer.macs < 2e7 else 2):
+        machine = EIE(weight_density=densities[0], activation_density=densities[1], seed=seed)
+        microseconds = machine.run(layer).seconds * 1e6
+        assert low < microseconds / float(row["paper_actual_us"]) - 1 < high
+        assert microseconds == pytest.approx(float(row["random_matrix_sim_us"]), rel=0.03)
 
 
 def test_frames_of_table_5():

@@ -186,9 +186,9 @@ def test_energy():
     for bits, number, share in [
         (16, "int16", 1),
         (8, "int8", 1),
-        (4, "int8", 1 / 4),
-        (1, "int8", 1 / 64),
-        (12, "int16", 9 / 16),
+        (4, "int4", 1),
+        (1, "int1", 1),
+        (12, "int12", 1),
     ]:
         report = FPGA(bits=bits).run(layer)
         assert set(report.energy) == {"mac", "buffer", "DRAM"}

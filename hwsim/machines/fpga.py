@@ -97,8 +97,8 @@ class FPGA:
     rows : int, pixels or samples that share a weight: 2 packs four 4-bit products into a DSP, 1 is best for single rows
     lut_share : float, share of the LUTs that multiply; 0.7 is an assumption
     clock : float or None, cycles a second; None is the part's
-    table : EnergyTable, of an ASIC: what the wiring of an FPGA costs besides is left out. A MAC is charged as int8 (int16)
-        times bits * weight_bits / 64 (256), derived: so a multiplier grows.
+    table : EnergyTable, of an ASIC: what the wiring of an FPGA costs besides is left out. A MAC is charged as one of
+        the wider operand's integers times narrow / wide, since a multiplier grows with both widths.
 
     Left out: filling the pipeline, accumulators, place and route, banks of BRAM, static power.
 
@@ -202,8 +202,7 @@ class FPGA:
         dram = self._dram(layer, resident)
         waiting = ceil(dram / self.part.bandwidth * self._clock)
         traffic = {"buffer": compute * self._operand_bits / 8 + dram, "DRAM": dram}
-        wide = 8 if max(self.bits, self._weight_bits) <= 8 else 16
-        scaled_macs = layer.macs * self.bits * self._weight_bits / wide**2
+        narrow, wide = sorted([self.bits, self._weight_bits])
         return Report(
             name=layer.name,
             machine=str(self),
@@ -211,7 +210,7 @@ class FPGA:
             cycles=max(compute, waiting),
             clock=self._clock,
             units=self.units,
-            energy=self.table.charge(scaled_macs, f"int{wide}", traffic),
+            energy=self.table.charge(layer.macs * narrow / wide, f"int{wide}", traffic),
             prices=self.table.name,
             traffic=traffic,
             counts={"compute cycles": compute, "memory cycles": waiting},
