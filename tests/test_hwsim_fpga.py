@@ -183,16 +183,10 @@ def test_what_does_not_fit_is_read_again():
 
 def test_energy():
     layer = MatMul("fc", 4, 512, 512)
-    for bits, number, share in [
-        (16, "int16", 1),
-        (8, "int8", 1),
-        (4, "int4", 1),
-        (1, "int1", 1),
-        (12, "int12", 1),
-    ]:
+    for bits in (16, 12, 8, 4, 1):
         report = FPGA(bits=bits).run(layer)
         assert set(report.energy) == {"mac", "buffer", "DRAM"}
-        assert report.energy["mac"] == pytest.approx(layer.macs * share * HOROWITZ_45NM.mac(number))
+        assert report.energy["mac"] == pytest.approx(layer.macs * HOROWITZ_45NM.mac(f"int{bits}"))
         assert report.energy["DRAM"] == pytest.approx(HOROWITZ_45NM.access("DRAM", report.traffic["DRAM"]))
     mixed = FPGA(bits=16, weight_bits=2).run(layer)
     assert mixed.energy["mac"] == pytest.approx(layer.macs / 8 * HOROWITZ_45NM.mac("int16"))
