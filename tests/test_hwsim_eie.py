@@ -190,6 +190,10 @@ def test_sums_do_not_overflow_the_type_of_the_operands():
         weights, activations = np.full((2, 200), value, dtype), np.full(200, value, dtype)
         report = machine.run(machine.encode(weights), activations)
         assert report.output.tolist() == [200.0 * value * value] * 2
+    lowest = np.array([[-128]], np.int8)
+    assert machine.run(machine.encode(lowest), np.array([-128], np.int8)).output.tolist() == [2**14]
+    with pytest.raises(ValueError, match="may pass"):
+        machine.run(machine.encode(np.array([[-(2**63)]])), np.array([1]))
     huge = np.array([[2**52]])
     with pytest.raises(ValueError, match=r"may pass 2\*\*53; scale them down or give floats"):
         machine.run(machine.encode(huge), np.array([2]))

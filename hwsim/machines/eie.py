@@ -181,8 +181,8 @@ class EIE:
         Returns
         -------
         Report
-            `output` is the product (outputs,): int64 of integers, at least float32 of others. `macs` counts products of nonzero weights and nonzero activations.
-            `energy` is by part of the PEs, or by level with a table; `traffic` is bytes read from the memories for
+            `output` is the product (outputs,): int64 of integers, at least float32 of others. `macs` counts products of
+            nonzero weights and nonzero activations. `energy` is by part of the PEs, or by level with a table; `traffic` is bytes read from the memories for
             entries and pointers. `counts`: entries worked through, by all PEs and by the busiest one; fillers among them;
             reads.
 
@@ -238,15 +238,13 @@ class EIE:
         if activations.dtype.kind not in "iuf" or not np.isfinite(activations).all():
             raise ValueError("EIE.run needs activations that are finite real numbers")
 
-        kind = np.result_type(matrix.values, activations)
-        kind = np.dtype(np.int64) if kind.kind in "iu" else np.result_type(kind, np.float32)
-        largest = (
-            matrix.shape[1]
-            * float(abs(matrix.values).max(initial=0))
-            * float(abs(activations).max(initial=0))
-        )
-        if kind == np.int64 and largest >= 2**53:
-            raise ValueError("EIE.run: sums of these integers may pass 2**53; scale them down or give floats")
+        kind = np.result_type(matrix.values, activations, np.float32)
+        if "f" not in matrix.values.dtype.kind + activations.dtype.kind:
+            kind = np.dtype(np.int64)
+            if matrix.shape[1] * _largest(matrix.values) * _largest(activations) >= 2**53:
+                raise ValueError(
+                    "EIE.run: sums of these integers may pass 2**53; scale them down or give floats"
+                )
         nonzero = np.flatnonzero(activations)
         start, stop = matrix.pointers[:, nonzero], matrix.pointers[:, nonzero + 1]
         work = np.maximum(stop - start, 1)  # an empty column still takes a cycle
@@ -259,9 +257,8 @@ class EIE:
         macs = int(np.count_nonzero(values))
         lines = _line_reads(matrix, start, stop, self.line_bits)
         pointers = (nonzero.size + 1) * self.pes
-        traffic = {
-            "buffer": (lines * self.line_bits + pointers * 2 * POINTER_BITS) // 8
-        }  # start and end of a column
+        ends = 2 * POINTER_BITS  # where a column starts, and where the next one does
+        traffic = {"buffer": (lines * self.line_bits + pointers * ends) // 8}
         if self.table is None:
             energy = {part: watts * self.pes * cycles / PE_POWER_CLOCK for part, watts in PE_POWER.items()}
         else:
@@ -315,6 +312,11 @@ class EIE:
             last_taken.append(int(taken.max()))
             free = taken + work[k]
         return int(free.max())
+
+
+def _largest(integers: np.ndarray) -> int:
+    """The largest magnitude, as Python's integer, which cannot overflow."""
+    return max(-int(integers.min(initial=0)), int(integers.max(initial=0)))
 
 
 def _ranges(start: np.ndarray, stop: np.ndarray) -> np.ndarray:
