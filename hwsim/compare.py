@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import numpy as np
+
 from hwsim.energy import EnergyTable
 from hwsim.report import Report
 from hwsim.workload import Conv2d, MatMul, Network, layers_of
@@ -69,7 +71,10 @@ class Comparison:
         energies = [report.joules * 1e3 for report in self.reports.values()]
         for panel, values, label in zip(axes, (times, energies), ("time (ms)", "energy (mJ)"), strict=True):
             panel.barh(list(self.reports), values)
-            panel.set(xscale="log", xlabel=label)
+            decades = np.log10([value for value in values if value] or [1])
+            whole = 10.0 ** np.array([np.floor(decades.min() - 0.1), np.ceil(decades.max())])
+            panel.set(xscale="log", xlim=whole, xlabel=label)
+            panel.xaxis.set_minor_formatter("")
         axes[0].invert_yaxis()
         figure.suptitle(self.name)
         return figure
