@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tools import validate
-from tools.validation_page import line
+from tools.validation_page import line, noted
 
 ROWS = list(validate.rows())
 
@@ -60,3 +60,12 @@ def test_a_line_of_the_page():
         '<td>-25.0%</td><td><span class="axis"><span class="bar" style="left:25.0%;width:25.0%"></span></span></td></tr>'
     )
     assert "left:50.0%;width:50.0%" in line(validate.Row("m", "w", "", 1.0, 9.0, 9.0))
+
+
+def test_a_reason_that_several_lines_share_stands_once_above_them():
+    rows = [validate.Row("m", what, "", 1.0, 1.1, 0.1, "known") for what in ("a", "b")]
+    assert noted(rows).startswith(
+        '<tr><td colspan="5"><small>the next 2: known</small></td></tr><tr><td>a</td>'
+    )
+    assert noted(rows).count("known") == 1
+    assert noted(rows[:1]) == line(rows[0])
