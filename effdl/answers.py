@@ -1,7 +1,10 @@
-"""Short typed answers in labs: a number with a unit, or one of some choices."""
+"""What the checks of labs need: short typed answers, and test inputs drawn at random."""
 
 import math
+import os
 from numbers import Real
+
+import numpy as np
 
 
 def answer(question, value, unit="", *, low=None, high=None, choices=None):
@@ -38,6 +41,19 @@ def answer(question, value, unit="", *, low=None, high=None, choices=None):
             raise ValueError(f"answer with a number {bounds}{unit}".rstrip() + f", not {value}")
     print(f"{question}: {value} {unit}".rstrip())
     return value
+
+
+def fresh_rng():
+    """Random generator for test inputs that nobody can know before.
+
+    The grader sets and records its seed in the variable GRADING_SEED; elsewhere each call draws a new one.
+
+    Returns
+    -------
+    numpy.random.Generator
+    """
+    seed = os.environ.get("GRADING_SEED")
+    return np.random.default_rng(int(seed) if seed else None)
 
 
 def _number(value, unit):

@@ -10,26 +10,42 @@ METADATA = {
 }
 
 
+MOST_BYTES = 64 << 20  # of a notebook with all its outputs
+
+
 class NotebookError(ValueError):
     """A file that cannot be read as a notebook; the message says why."""
 
 
 def load(path: Path) -> dict:
-    """Read a notebook as plain data, each cell's source joined to one text.
+    """Read a notebook file, as `parse` does. Raises NotebookError, also for a file that is not there."""
+    return parse(read(path))
 
-    Raises NotebookError for a file that is not there, empty, not UTF-8, no JSON, or no list of cells.
-    """
+
+def read(path: Path) -> bytes:
+    """The bytes of a file. Raises NotebookError where it cannot be read, or is too large to be a notebook."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise NotebookError(f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise NotebookError("not a notebook: the file is not UTF-8 text") from None
-    if not text.strip():
+    if len(content) > MOST_BYTES:
+        raise NotebookError(f"too large: more than {MOST_BYTES >> 20} MiB; clear its outputs")
+    return content
+
+
+def parse(content: bytes) -> dict:
+    """Read a notebook as plain data, each cell's source joined to one text.
+
+    Raises NotebookError for what is empty, not UTF-8 (or -16, -32), no JSON, or no list of cells.
+    """
+    if not content.strip():
         raise NotebookError("not a notebook: the file is empty")
     try:
-        data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        data = json.loads(content)  # finds out the encoding by itself
+    except UnicodeDecodeError:
+        raise NotebookError("not a notebook: the file is not UTF-8 text") from None
+    except (ValueError, RecursionError) as error:
         where = f" in line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else ""
         raise NotebookError(f"not a notebook: bad JSON{where}") from None
     if not isinstance(data, dict) or not isinstance(data.get("cells"), list):
@@ -41,7 +57,8 @@ def load(path: Path) -> dict:
         lines = source if isinstance(source, list) else [source]
         if not all(isinstance(line, str) for line in lines):
             raise NotebookError(f"not a notebook: the source of cell {number} is not text")
-        cell["source"] = "".join(lines)
+        # half of a surrogate pair, which JSON can hold, could not be sent or written anywhere
+        cell["source"] = "".join(lines).encode("utf-8", "replace").decode("utf-8")
     return data
 
 

@@ -1,118 +1,306 @@
-"""Run a submission and take its points: nbgrader's own run.
+"""From a submission to points: the student's kernel on one side, the checks on the other.
 
-The student's code runs as the user who grades, without a sandbox. Grade only what you would also open and run.
+The answers run in the student's kernel, in the order of the lab. Then each check runs twice in the tester, in an order
+and with inputs drawn at random, and calls the functions in the kernel. Points need both. When the kernel is lost, each
+task that is left gets a kernel of its own, and one that loses that kernel, too, gets no points.
 """
 
-import json
+import hashlib
+import importlib.util
+import random
+import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
-from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, GenerateFeedback
-from nbgrader.preprocessors import (
-    CheckCellMetadata,
-    ClearHiddenTests,
-    Execute,
-    GetGrades,
-    LimitOutput,
-    NbGraderPreprocessor,
-    SaveAutoGrades,
-)
+from grading.kernel import Kernel, KernelDied, KernelLate
+from grading.lab import Check, Lab, Task
+from grading.notebook import NotebookError, nbgrader, parse
+from grading.outputs import Outputs
+from grading.result import Result
+from grading.sandbox import Limits
+from grading.tester import Tester, TesterError
+from grading.transplant import Answers, transplant
 
-from grading.course import config, convert
-from grading.notebook import load
-from grading.release import generate
-from grading.transplant import answers, transplant
+PACKAGE = Path(__file__).resolve().parent
+ROUNDS = 2
+SERVE = "__import__('grading.serve').serve.serve({}, get_ipython())"
+NOT_ANSWERED = "not answered yet"
 
-SECONDS_A_CELL = 120
-KERNEL_ARGUMENTS = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
+
+class GradingError(RuntimeError):
+    """A submission could not be graded, for a reason that is not its own."""
 
 
 @dataclass(frozen=True)
-class Result:
-    """The outcome for one submission.
+class Assignment:
+    """All that grading needs to know of a lab: its source, its released form, the known mistakes by graded cell."""
 
-    `points` by `grade_id`, None where somebody must grade by hand; `feedback` is a page of HTML; `flag` says what
-    a teacher should look at, "" if nothing; `failed` tells that the submission could not be run.
+    lab: Lab
+    released: dict
+    mistakes: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """The code cells that a student's kernel runs, in order: the `grade_id` of an answer cell or "", the source."""
+        code = [cell for cell in self.released["cells"] if cell["cell_type"] == "code"]
+        return [
+            (about["grade_id"] if about.get("solution") else "", cell["source"])
+            for cell in code
+            if not (about := nbgrader(cell)).get("grade")
+        ]
+
+    def for_tester(self) -> dict[str, Any]:
+        """What the tester is told, as plain data."""
+        return {
+            "setup": [source for name, source in self.cells if not name],
+            "tasks": {task.name: task.source for task in self.lab.tasks},
+            "checks": {
+                check.name: {
+                    "task": task.name,
+                    "source": check.source,
+                    "mistakes": self.mistakes.get(check.name, {}),
+                }
+                for task in self.lab.tasks
+                for check in task.checks
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One notebook that was handed in, as bytes, and when (ISO 8601, "" if unknown)."""
+
+    student: str
+    lab: str
+    content: bytes
+    submitted: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the notebook."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class Grader:
+    """Grades submissions one after the other; keeps a tester for each lab, so that labs are prepared once.
+
+    `seconds` limit each cell and each check, `limits` the sandboxes.
     """
 
-    points: dict[str, float | None] = field(default_factory=dict)
-    feedback: str = ""
-    flag: str = ""
-    failed: bool = False
+    def __init__(self, seconds: float = 60, limits: Limits = Limits()):  # noqa: B008 - frozen
+        self.seconds = seconds
+        self.limits = limits
+        self._testers: dict[str, Tester] = {}
 
+    def grade(self, assignment: Assignment, submission: Submission, seed: int) -> Result:
+        """Grade one submission, whatever is in it.
 
-class DropWarnings(NbGraderPreprocessor):
-    """Drop what a graded cell wrote to stderr: nbgrader would take all points for a warning."""
-
-    def preprocess_cell(self, cell, resources, index):
-        """Keep all outputs of a cell but its stderr."""
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-        return cell, resources
-
-
-class HideTests(ClearHiddenTests):
-    """Remove the hidden tests from feedback, also where a traceback quotes them."""
-
-    def preprocess_cell(self, cell, resources, index):
-        """Clear the source, and of errors keep the message alone."""
-        cell, resources = super().preprocess_cell(cell, resources, index)
-        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
-            for output in cell.outputs:
-                if output.output_type == "error":
-                    output.traceback = [f"{output.ename}: {output.evalue}"]
-        return cell, resources
-
-
-class NbgraderRun:
-    """nbgrader in a temporary course folder: prepared once, then one `grade` for each submission."""
-
-    def __init__(self, root: Path, solutions: Path, labs: list[str]):
-        """Release the labs into the folder `root`. Raises LabError."""
-        self.root = Path(root)
-        self.released = {}
-        for name in labs:
-            self.released[name] = load(generate(self.root, solutions, name) / f"{name}.ipynb")
-        self.settings = config(self.root)
-        self.settings.Execute.timeout = SECONDS_A_CELL
-        self.settings.Execute.extra_arguments = KERNEL_ARGUMENTS
-        self.settings.Autograde.autograde_preprocessors = [
-            Execute,
-            DropWarnings,
-            ClearMetadataPreprocessor,
-            LimitOutput,
-            SaveAutoGrades,
-            CheckCellMetadata,
-        ]
-        self.settings.GenerateFeedback.preprocessors = [GetGrades, HideTests, CSSHTMLHeaderPreprocessor]
-        self.graded = 0
-
-    def grade(self, lab: str, path: Path) -> Result:
-        """Grade one submitted notebook; whatever is wrong with it, return a Result.
-
-        Raises NotebookError for a file that is no notebook.
+        Raises GradingError and SandboxError where the lab or the machine is at fault.
         """
-        notebook, missing = transplant(self.released[lab], answers(load(path)))
-        self.graded += 1
-        student = f"student-{self.graded}"  # nbgrader's patterns do not bear every folder's name
-        target = self.root / "submitted" / student / lab / f"{lab}.ipynb"
-        target.parent.mkdir(parents=True)
-        target.write_text(json.dumps(notebook), encoding="utf-8")
-        where = {"assignment_id": lab, "student_id": student}
+        about = {
+            "student": submission.student,
+            "lab": submission.lab,
+            "possible": assignment.lab.points,
+            "seed": seed,
+            "submitted": submission.submitted,
+            "digest": submission.digest,
+        }
         try:
-            convert(Autograde, self.settings, **where)
-            convert(GenerateFeedback, self.settings, **where)
-        except RuntimeError as error:
-            return Result(flag=f"could not be run: {error}", failed=True)
-        points = self._points(lab, student)
-        flags = [f"no cell {name}" for name in missing]
-        flags += [f"grade by hand: {name}" for name, value in points.items() if value is None]
-        feedback = (self.root / "feedback" / student / lab / f"{lab}.html").read_text(encoding="utf-8")
-        return Result(points, feedback, "; ".join(flags))
+            answers = transplant(assignment.released, parse(submission.content))
+        except NotebookError as error:
+            return Result(
+                points=dict.fromkeys(assignment.lab.points, 0.0), flags=(str(error),), failed=True, **about
+            )
+        run = _Run(assignment, answers, seed)
+        tasks = run.open_tasks()
+        if tasks and not self._one_kernel(assignment, run, tasks):
+            for task in run.open_tasks():
+                self._one_kernel(assignment, run, [task])
+        return Result(
+            points={name: run.points(name) for name in assignment.lab.points},
+            messages=run.messages,
+            hints=run.hints,
+            answers=answers.given,
+            outputs=run.outputs,
+            flags=tuple(dict.fromkeys(run.flags)),
+            **about,
+        )
 
-    def _points(self, lab: str, student: str) -> dict[str, float | None]:
-        with Gradebook(self.settings.CourseDirectory.db_url) as gradebook:
-            grades = gradebook.find_submission_notebook(lab, lab, student).grades
-            return {grade.name: None if grade.needs_manual_grade else grade.score for grade in grades}
+    def prepare(self, assignment: Assignment) -> None:
+        """Make the tester of a lab. Raises GradingError where the lab's own reference solution does not pass."""
+        self._tester(assignment)
+
+    def close(self) -> None:
+        """End all testers."""
+        while self._testers:
+            self._testers.popitem()[1].close()
+
+    def _one_kernel(self, assignment: Assignment, run: "_Run", tasks: list[Task]) -> bool:
+        """Run the answers to some tasks in a new kernel, then their checks; False when the kernel was lost."""
+        here, inside = socket.socketpair()
+        with here:
+            with inside:
+                number = inside.fileno()
+                kernel = Kernel(_for_student(), [number], self.limits)
+            with kernel:
+                try:
+                    self._run_answers(kernel, run, tasks)
+                    kernel.begin(SERVE.format(number))
+                    self._run_checks(assignment, kernel, run, tasks, here)
+                except KernelDied as error:
+                    # who is alone, or late, is to blame; otherwise each task must show what it does when it is alone
+                    if len(tasks) == 1 or isinstance(error, KernelLate):
+                        run.lost(run.at_work, str(error))
+                    return False
+        return True
+
+    def _run_answers(self, kernel: Kernel, run: "_Run", tasks: list[Task]) -> None:
+        """Run set-up and answers in the order of the lab. Raises KernelDied, GradingError."""
+        names = {task.name for task in tasks}
+        run.at_work = ""
+        for name, source in run.assignment.cells:
+            if name and (name not in names or name not in run.answers.given):
+                continue
+            before, run.at_work = run.at_work, name or run.at_work
+            try:
+                outputs = kernel.run(run.answers.given[name] if name else source, self.seconds)
+            except KernelDied as error:
+                if not run.at_work:
+                    raise GradingError(
+                        f"a set-up cell of {run.assignment.lab.name} failed: {error}"
+                    ) from None
+                raise
+            if name:
+                run.ran(name, outputs)
+            elif outputs.error and not before:
+                raise GradingError(f"a set-up cell of {run.assignment.lab.name} failed: {outputs.error}")
+
+    def _run_checks(
+        self, assignment: Assignment, kernel: Kernel, run: "_Run", tasks: list[Task], channel: socket.socket
+    ) -> None:
+        """Run the checks of some tasks, each twice, in random order. Raises KernelDied."""
+        for turn, task, check in run.order(tasks):
+            run.at_work = task.name
+            try:
+                tester = self._tester(assignment)
+                reply = tester.check(
+                    check.name, run.seed_of(turn, check), channel, run.answers.given.get(task.name)
+                )
+            except TesterError as error:
+                self._testers.pop(assignment.lab.name).close()
+                reply = {"lost": str(error)}
+            if "lost" in reply:
+                # the connection ends a moment before the process does
+                if kernel.ended_within(0.5):
+                    raise KernelDied(kernel.why_it_died())
+                raise KernelLate(reply["lost"])
+            run.checked(task, check, reply["message"], reply["hints"])
+
+    def _tester(self, assignment: Assignment) -> Tester:
+        name = assignment.lab.name
+        if name not in self._testers:
+            try:
+                self._testers[name] = Tester(
+                    assignment.for_tester(), _for_tester(), self.seconds, self.limits
+                )
+            except TesterError as error:
+                raise GradingError(f"lab {name}: {error}") from None
+        return self._testers[name]
+
+
+class _Run:
+    """What is known of a submission so far."""
+
+    def __init__(self, assignment: Assignment, answers: Answers, seed: int):
+        self.assignment, self.answers, self.seed = assignment, answers, seed
+        self.flags = list(answers.flags)
+        self.outputs: dict[str, list[dict]] = {}
+        self.errors: dict[str, str] = {}  # that answer cells ended with
+        self.messages: dict[str, str] = {}  # of the graded cells that failed
+        self.hints: dict[str, str] = {}
+        self.passed: dict[str, int] = {}  # times that a check passed
+        self.at_work = ""  # the task that is to blame if the kernel ends now
+        for task in assignment.lab.tasks:
+            if task.name in answers.untouched:
+                self.messages |= {check.name: NOT_ANSWERED for check in task.checks}
+        for name in assignment.lab.open_questions:
+            if name in answers.untouched or not answers.given.get(name, "").strip():
+                self.messages[name] = NOT_ANSWERED
+            else:
+                self.flags.append(f"grade by hand: {name}")
+
+    def open_tasks(self) -> list[Task]:
+        """The tasks with a check that has neither failed nor passed in all rounds."""
+        return [task for task in self.assignment.lab.tasks if any(map(self._open, task.checks))]
+
+    def order(self, tasks: list[Task]) -> Iterator[tuple[int, Task, Check]]:
+        """Rounds of checks, the tasks of each in random order; a check that has failed does not come again."""
+        chance = random.Random(self.seed)
+        self.passed |= {check.name: 0 for task in tasks for check in task.checks}
+        for turn in range(ROUNDS):
+            for task in chance.sample(tasks, len(tasks)):
+                for check in task.checks:
+                    if self._open(check):
+                        yield turn, task, check
+
+    def seed_of(self, turn: int, check: Check) -> int:
+        """The seed of one run of a check."""
+        text = f"{self.seed}/{turn}/{check.name}".encode()
+        return int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
+
+    def ran(self, name: str, outputs: Outputs) -> None:
+        """An answer cell has run."""
+        self.outputs.setdefault(name, outputs.cells)
+        if outputs.error:
+            self.errors[name] = outputs.error
+
+    def checked(self, task: Task, check: Check, message: str, hints: list[str]) -> None:
+        """A check has run; a message says that it failed."""
+        if not message:
+            self.passed[check.name] += 1
+            return
+        cell = self.errors.get(task.name)
+        self.messages[check.name] = f"{message} (your cell ended with {cell})" if cell else message
+        if hints:
+            self.hints[check.name] = " or ".join(hints[:2])
+        if self.passed[check.name]:
+            self.flags.append(f"{check.name} passed once and failed once")
+
+    def lost(self, name: str, why: str) -> None:
+        """A task ended the kernel: its open checks fail."""
+        self.flags.append(f"{name}: {why}")
+        for task in self.assignment.lab.tasks:
+            if task.name == name:
+                for check in filter(self._open, task.checks):
+                    self.messages[check.name] = f"your answer could not be checked: {why}"
+
+    def points(self, name: str) -> float | None:
+        """The points of a graded cell; None where a person must grade."""
+        if name in self.assignment.lab.open_questions:
+            return 0.0 if name in self.messages else None
+        return self.assignment.lab.points[name] if self.passed.get(name) == ROUNDS else 0.0
+
+    def _open(self, check: Check) -> bool:
+        return check.name not in self.messages and self.passed.get(check.name, 0) < ROUNDS
+
+
+def _packages() -> dict[str, Path]:
+    """The folders of the course's own packages, which labs import."""
+    return {
+        name: Path(importlib.util.find_spec(name).submodule_search_locations[0])
+        for name in ("effdl", "hwsim")
+    }
+
+
+def _for_student() -> dict[str, Path]:
+    """What a student's kernel may read: the course's packages, and its own end of the pipe."""
+    return _packages() | {
+        f"grading/{name}": PACKAGE / name for name in ("__init__.py", "wire.py", "serve.py")
+    }
+
+
+def _for_tester() -> dict[str, Path]:
+    """What the tester may read."""
+    return _packages() | {"grading": PACKAGE}

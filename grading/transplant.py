@@ -1,32 +1,65 @@
-"""Put a student's answers into a clean notebook.
+"""Put a student's answers into a clean lab.
 
 Only the text of the answer cells is carried over, found by its `grade_id`. Copied, missing, reordered or forged
-cells and other metadata change nothing.
+cells, other cells and other metadata change nothing.
 """
 
-import copy
+from dataclasses import dataclass
 
 from grading.notebook import nbgrader
 
-
-def answers(notebook: dict) -> dict[str, str]:
-    """The text of every answer cell by its `grade_id`; of cells that stand twice, the first."""
-    found = {}
-    for cell in notebook["cells"]:
-        about = nbgrader(cell)
-        if about.get("solution") and isinstance(about.get("grade_id"), str):
-            found.setdefault(about["grade_id"], cell["source"])
-    return found
+MOST_TEXT = 500_000  # characters of one answer
 
 
-def transplant(clean: dict, given: dict[str, str]) -> tuple[dict, list[str]]:
-    """Copy the clean notebook with the given answers in it; also return the ids that have no answer."""
-    notebook, missing = copy.deepcopy(clean), []
-    for cell in notebook["cells"]:
-        about = nbgrader(cell)
-        if about.get("solution"):
-            if about["grade_id"] in given:
-                cell["source"] = given[about["grade_id"]]
-            else:
-                missing.append(about["grade_id"])
-    return notebook, missing
+@dataclass(frozen=True)
+class Answers:
+    """The answers of one submission.
+
+    `given` is the text of each answer cell that was found, by its `grade_id`; `untouched` are those that are as they
+    were released; `flags` say what a teacher should know.
+    """
+
+    given: dict[str, str]
+    untouched: frozenset[str]
+    flags: tuple[str, ...]
+
+
+def transplant(released: dict, submitted: dict) -> Answers:
+    """Take the answers to a released lab out of a submitted notebook.
+
+    Of cells that stand twice, the first one counts that is not as it was released. A cell that is not there has no
+    entry. An answer that is too long is left empty, with a flag.
+    """
+    asked = {
+        about["grade_id"]: cell["source"]
+        for cell in released["cells"]
+        if (about := nbgrader(cell)).get("solution")
+    }
+    found: dict[str, list[str]] = {name: [] for name in asked}
+    for cell in submitted["cells"]:
+        name = nbgrader(cell).get("grade_id")
+        # by the id alone: whether it is an answer cell is for the released lab to say
+        if isinstance(name, str) and name in found:
+            found[name].append(cell["source"])
+    given, flags = {}, []
+    for name, texts in found.items():
+        if not texts:
+            flags.append(f"no cell {name}")
+            continue
+        changed = [text for text in texts if not _same(text, asked[name])]
+        text = (changed or texts)[0]
+        if len(set(changed)) > 1:
+            flags.append(f"cell {name} stands {len(texts)} times: the first is graded")
+        if len(text) > MOST_TEXT:
+            flags.append(f"cell {name} is too long: {len(text):,} characters")
+            text = ""
+        given[name] = text
+    untouched = frozenset(name for name, text in given.items() if _same(text, asked[name]))
+    return Answers(given, untouched, tuple(flags))
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two texts are equal but for white space at the ends of lines."""
+    return [line.rstrip() for line in one.strip().splitlines()] == [
+        line.rstrip() for line in other.strip().splitlines()
+    ]

@@ -1,0 +1,62 @@
+"""What grading found out about one submission."""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome for one submission of a lab; plain data, so that it can be kept as JSON.
+
+    Parameters
+    ----------
+    student, lab : str
+    possible : dict, the points that each graded cell can give, by `grade_id`
+    points : dict, the points given; None where a person must grade
+    messages : dict, why a graded cell lost its points, in words
+    hints : dict, the known mistake that an answer behaves like
+    answers : dict, the text of every answer cell as it was graded, by its `grade_id`
+    outputs : dict, what an answer cell showed: notebook outputs of text, errors and PNG pictures only
+    flags : tuple, what a teacher should look at
+    failed : bool, the submission could not be graded at all: no points
+    seed : int, the seed of the random test inputs
+    submitted : str, the time of the hand-in in ISO 8601, "" if unknown
+    digest : str, SHA-256 of the submitted file
+    """
+
+    student: str
+    lab: str
+    possible: dict[str, float]
+    points: dict[str, float | None]
+    messages: dict[str, str] = field(default_factory=dict)
+    hints: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, list[dict]] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    failed: bool = False
+    seed: int = 0
+    submitted: str = ""
+    digest: str = ""
+
+    @property
+    def total(self) -> float:
+        """The sum of the points that were given; what a person must grade counts nothing yet."""
+        return sum(value for value in self.points.values() if value is not None)
+
+    @property
+    def maximum(self) -> float:
+        """The points of a perfect submission."""
+        return sum(self.possible.values())
+
+    def to_json(self) -> str:
+        """The result as JSON text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Result":
+        """Read what `to_json` wrote. Raises ValueError for a text that is no result."""
+        try:
+            data = json.loads(text)
+            return cls(**data | {"flags": tuple(data["flags"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a result of grading: {error}") from None

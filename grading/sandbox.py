@@ -1,0 +1,271 @@
+"""A bubblewrap sandbox: what runs in it cannot read, change, reach or outlive anything that counts.
+
+Inside there are the system and the Python environment, read-only, and the folders that are asked for, under
+`/course`; an empty scratch folder of bounded size; no network; no other process; no variable of the environment but
+those that are given. The program runs as a user without rights: under root as a user id that nobody else has,
+otherwise as a user namespace's only user. When the sandbox is killed, or the process that started it dies, all that
+runs in it dies.
+"""
+
+import contextlib
+import functools
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+COURSE = Path("/course")  # where given files stand inside
+SCRATCH = Path("/tmp")  # the working directory inside, and the only place for files
+SYSTEM = ["/usr", "/etc/fonts", "/etc/alternatives", "/etc/ld.so.cache"]
+LINKS = ["/bin", "/sbin", "/lib", "/lib64", "/lib32"]  # into /usr on a merged system
+FIRST_USER = 700_000  # user ids of sandboxes under root start here; no account has them
+SECONDS_BETWEEN_LOOKS = 0.2  # at the memory in use
+
+
+class SandboxError(RuntimeError):
+    """This machine cannot hold a sandbox; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a sandbox may use: bytes in all, and processes with their threads; beyond that it is killed or refused."""
+
+    memory: int = 3 << 30
+    scratch: int = 128 << 20
+    file: int = 64 << 20
+    processes: int = 100
+
+
+class Sandbox:
+    """One program in a sandbox, from its start until `kill`.
+
+    `overran` tells that it was killed because it used too much memory.
+    """
+
+    _users = itertools.count()
+
+    def __init__(
+        self,
+        program: Sequence[str],
+        shared: Mapping[str, Path],
+        *,
+        environment: Mapping[str, str] | None = None,
+        pass_fds: Iterable[int] = (),
+        limits: Limits = Limits(),
+    ):
+        """Start a program; `shared` are files and folders that it may read, by their path below `/course`.
+
+        Raises SandboxError where the sandbox cannot be made.
+        """
+        require()
+        self.limits = limits
+        self.overran = False
+        read, write = os.pipe()
+        user = FIRST_USER + (os.getpid() * 64 + next(self._users)) % 1_000_000
+        command = _command(program, shared, environment or {}, write, user, limits)
+        try:
+            self.process = subprocess.Popen(
+                command,
+                pass_fds=[write, *pass_fds],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={},
+                start_new_session=True,
+            )
+        finally:
+            os.close(write)
+        with os.fdopen(read) as info:
+            told = info.read()
+        if not told:
+            self.process.wait()
+            raise SandboxError(f"the sandbox did not start (bwrap ended with {self.process.returncode})")
+        self.pid = json.loads(told)["child-pid"]
+        self._handle = os.pidfd_open(self.pid)
+        self._watch = threading.Thread(target=self._look_at_memory, daemon=True)
+        self._ended = threading.Event()
+        self._watch.start()
+
+    def path(self, inside: Path) -> Path:
+        """A path of the sandbox as it is seen from outside."""
+        return Path(f"/proc/{self.pid}/root{inside}")
+
+    def running(self) -> bool:
+        """Whether the sandbox still runs."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """End everything in the sandbox, and return when it is gone; a second call does nothing."""
+        if self._handle is not None:
+            self._end()
+            self.process.wait()
+            self._ended.set()
+            self._watch.join()
+            os.close(self._handle)
+            self._handle = None
+
+    def _end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            # the first process of the namespace takes all others with it
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        self.process.kill()
+
+    def _look_at_memory(self) -> None:
+        while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
+            if _memory(self.pid, _resident) > self.limits.memory and (
+                _memory(self.pid, _proportional) > self.limits.memory
+            ):
+                self.overran = True
+                self._end()
+                return
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self.kill()
+
+
+@functools.cache
+def require() -> None:
+    """Raise SandboxError where sandboxes cannot be had, and say what to do about it."""
+    if sys.platform != "linux":
+        raise SandboxError(
+            "grading needs Linux: it runs submissions in a bubblewrap sandbox, and never without one. Grade in a "
+            "Linux machine or container (grading/README.md says how); students can validate everywhere"
+        )
+    missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
+    if missing:
+        raise SandboxError(
+            f"grading needs {', '.join(missing)}: it runs submissions in a bubblewrap sandbox, and never without "
+            "one. Install it: apt install bubblewrap util-linux"
+        )
+    trial = _command(["/usr/bin/true"], {}, {}, None, FIRST_USER, Limits())
+    done = subprocess.run(trial, capture_output=True, text=True, check=False, env={})
+    if done.returncode:
+        raise SandboxError(
+            "bubblewrap cannot make a sandbox here, and grading never runs submissions without one: "
+            f"{done.stderr.strip() or f'exit code {done.returncode}'}. Allow user namespaces "
+            "(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, "
+            "user.max_user_namespaces=10000), or in a container start it with --privileged; or grade as root"
+        )
+
+
+def python_environment() -> list[Path]:
+    """The folders that hold this Python and its packages."""
+    return sorted(
+        {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), Path(sys.base_exec_prefix).resolve()}
+    )
+
+
+def _command(
+    program: Sequence[str],
+    shared: Mapping[str, Path],
+    environment: Mapping[str, str],
+    info: int | None,
+    user: int,
+    limits: Limits,
+) -> list[str]:
+    """The command line that runs a program in a sandbox."""
+    root = os.geteuid() == 0
+    command = [
+        "bwrap",
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+    ]
+    # Root keeps its namespace of users, changes into a user without rights, and gives up all capabilities with it.
+    command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else []
+    command += [] if root else ["--unshare-user", "--disable-userns", "--uid", str(user), "--gid", str(user)]
+    command += ["--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
+    for path in map(Path, LINKS):
+        if path.is_symlink():
+            command += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            command += ["--ro-bind", str(path), str(path)]
+    folders = [Path(path) for path in SYSTEM if Path(path).exists()]
+    folders += [path for path in python_environment() if not path.is_relative_to("/usr")]
+    inside = [(path, path) for path in folders] + [(path, COURSE / name) for name, path in shared.items()]
+    made = {Path("/")}
+    for _, target in inside:
+        for parent in reversed(target.parents):
+            if parent not in made:  # bubblewrap would make it for its own user only
+                made.add(parent)
+                command += ["--perms", "0755", "--dir", str(parent)]
+    for source, target in inside:
+        command += ["--ro-bind", str(source.resolve()), str(target)]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path, size in (
+        (SCRATCH, limits.scratch),
+        (Path("/dev/shm"), limits.scratch),
+        (Path("/run"), 1 << 20),
+    ):
+        command += ["--perms", "1777", "--size", str(size), "--tmpfs", str(path)]
+    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(SCRATCH)]
+    for name, value in (_environment() | dict(environment)).items():
+        command += ["--setenv", name, value]
+    command += ["--info-fd", str(info)] if info is not None else []
+    command += ["--"]
+    if root:
+        command += [
+            "/usr/bin/setpriv",
+            f"--reuid={user}",
+            f"--regid={user}",
+            "--clear-groups",
+            "--inh-caps=-all",
+        ]
+        command += ["--no-new-privs"]
+    command += ["/usr/bin/prlimit", f"--nproc={limits.processes}", f"--as={2 * limits.memory}"]
+    command += [f"--fsize={limits.file}", "--nofile=256", "--core=0", "--memlock=0"]
+    return [*command, *program]
+
+
+def _environment() -> dict[str, str]:
+    """The variables that a program in the sandbox sees."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return one | {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(SCRATCH),
+        "USER": "student",
+        "LOGNAME": "student",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONPATH": str(COURSE),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _resident(process: psutil.Process) -> int:
+    """Bytes in use, with all that is shared: quick, and too much for processes that share."""
+    return process.memory_info().rss
+
+
+def _proportional(process: psutil.Process) -> int:
+    """Bytes in use, with an equal part of what is shared: slower, and right in sum."""
+    return process.memory_full_info().pss
+
+
+def _memory(pid: int, measure: Callable[[psutil.Process], int]) -> int:
+    """Bytes in use by a process and all below it."""
+    try:
+        first = psutil.Process(pid)
+        family = [first, *first.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    total = 0
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += measure(process)
+    return total
