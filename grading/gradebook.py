@@ -13,9 +13,6 @@ The gradebook is an SQLite file, `sqlite:///gradebook.db`, or a PostgreSQL datab
 import hashlib
 import html
 import json
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -46,35 +43,18 @@ from nbgrader.preprocessors import (
     LockCells,
 )
 from nbgrader.utils import is_grade, is_locked, is_solution, parse_utc
-from sqlalchemy import (
-    JSON,
-    Column,
-    Connection,
-    Engine,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    inspect,
-    make_url,
-    select,
-    text,
-)
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy import JSON, Column, Connection, MetaData, String, Table, inspect, select, text
 from sqlalchemy.orm import Session
 
 from grading import autograded
 from grading.course import config
+from grading.database import GradebookError, in_turn
 from grading.lab import Lab
 from grading.result import Result
 
 COURSE = "default_course"  # where nbgrader puts an assignment unless told otherwise
-LOCK = 0x6772616465  # the number of the lock in PostgreSQL; all graders must agree on it
-WAIT = 60  # seconds for the turn of the others
-TRIES = 5  # formgrader does not take turns: where it adds the same row first, the transaction is tried again
 PLAIN = " .@_-"  # what a student's id may hold beside letters and digits
-LONGEST = 128  # characters of a student's id in nbgrader's tables
+LONGEST = 128  # of a student's id: nbgrader's tables hold so many characters, a folder's name 255 bytes
 
 # The answers behind the marks, as SHA-256 by grade_id: nbgrader's own tables do not hold them.
 answers_table = Table(
@@ -83,10 +63,6 @@ answers_table = Table(
     Column("notebook_id", String(32), primary_key=True),
     Column("digests", JSON, nullable=False),
 )
-
-
-class GradebookError(RuntimeError):
-    """A gradebook that cannot be used; the message says what to change."""
 
 
 def student_id(name: str) -> str:
@@ -102,8 +78,8 @@ def student_id(name: str) -> str:
         else "".join(f"={byte:02X}" for byte in sign.encode("utf-8", "surrogateescape"))
         for at, sign in enumerate(name)
     )
-    if not 0 < len(made) <= LONGEST:
-        raise GradebookError(f"the name {name[:40]!r}... of a student is too long: give the folder a shorter name")
+    if len(made.encode()) > LONGEST:
+        raise GradebookError(f"{name[:30]!r} is too long for the name of a student: rename the folder")
     return made
 
 
@@ -117,21 +93,13 @@ def record(url: str, lab: Lab, result: Result, course_folder: Path | None = None
     result : What grading found out.
     course_folder : The folder in which formgrader looks for the submission; None writes no files.
 
-    Raises GradebookError where the gradebook cannot be reached or written, and where it knows the lab with other cells.
+    Raises GradebookError where the gradebook cannot be reached or written, and where it knows the lab with other cells;
+    OSError where the course folder cannot be written.
     """
     if result.possible != lab.points:
         raise GradebookError(f"{lab.name} has other graded cells or points now: grade {result.student} again")
     student = student_id(result.student)
-    with _clear_errors(url), _opened(url) as engine:
-        for left in reversed(range(TRIES)):
-            try:
-                with Session(engine) as session, session.begin():
-                    _take_turn(session)
-                    _write(session, lab, student, result, course_folder)
-                return
-            except IntegrityError:
-                if not left:
-                    raise
+    in_turn(url, lambda session: _write(session, lab, student, result, course_folder))
 
 
 def _write(session: Session, lab: Lab, student: str, result: Result, course_folder: Path | None) -> None:
@@ -142,15 +110,6 @@ def _write(session: Session, lab: Lab, student: str, result: Result, course_fold
     _mark(session, lab, notebook, submission, result)
     if course_folder is not None:
         autograded.write(course_folder, student, autograded.shown(released, result), result)
-
-
-def _take_turn(session: Session) -> None:
-    """Wait until no other grader writes; SQLite does so at the start of every transaction."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text(f"SET LOCAL lock_timeout = '{WAIT}s'"))
-        # else a grader that hangs here, or whose machine was switched off, would stop all others
-        session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{WAIT // 2}s'"))
-        session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
 
 
 def _make_tables(connection: Connection) -> None:
@@ -190,13 +149,16 @@ def _notebook(session: Session, name: str, master: NotebookNode) -> Notebook:
         name, course_id=COURSE
     )
     session.add(assignment)
-    notebook = next((one for one in assignment.notebooks if one.name == name), None) or Notebook(
-        name=name, assignment=assignment
-    )
+    session.flush()
+    where = {"name": name, "assignment_id": assignment.id}
+    notebook = session.scalar(select(Notebook).filter_by(**where)) or Notebook(**where)
     notebook.kernelspec = json.dumps(master.metadata.get("kernelspec", {}))
+    session.add(notebook)
     session.flush()
     cells = {
-        cell.metadata.nbgrader.grade_id: cell for cell in master.cells if "grade_id" in cell.metadata.get("nbgrader", {})
+        cell.metadata.nbgrader.grade_id: cell
+        for cell in master.cells
+        if "grade_id" in cell.metadata.get("nbgrader", {})
     }
     wanted = {
         GradeCell: {
@@ -217,7 +179,9 @@ def _notebook(session: Session, name: str, master: NotebookNode) -> Notebook:
         },
     }
     for kind, values in wanted.items():
-        found = {cell.name: cell for cell in session.scalars(select(kind).where(kind.notebook_id == notebook.id))}
+        found = {
+            cell.name: cell for cell in session.scalars(select(kind).where(kind.notebook_id == notebook.id))
+        }
         if found.keys() != values.keys() and notebook.submissions:
             raise GradebookError(
                 f"the gradebook has marks for {name} with other cells "
@@ -227,7 +191,8 @@ def _notebook(session: Session, name: str, master: NotebookNode) -> Notebook:
         for gone in found.keys() - values.keys():
             session.delete(found[gone])
         for cell_name, attributes in values.items():
-            cell = found.get(cell_name) or kind(name=cell_name, notebook=notebook)
+            cell = found.get(cell_name) or kind(name=cell_name, notebook_id=notebook.id)
+            session.add(cell)
             for attribute, value in attributes.items():
                 setattr(cell, attribute, value)
     session.flush()
@@ -239,7 +204,9 @@ def _submission(session: Session, notebook: Notebook, student: str, result: Resu
     if not session.get(Student, student):
         session.add(Student(id=student))
     where = {"assignment_id": notebook.assignment_id, "student_id": student}
-    submission = session.scalar(select(SubmittedAssignment).filter_by(**where)) or SubmittedAssignment(**where)
+    submission = session.scalar(select(SubmittedAssignment).filter_by(**where)) or SubmittedAssignment(
+        **where
+    )
     submission.timestamp = parse_utc(result.submitted or None)
     session.add(submission)
     session.flush()
@@ -264,28 +231,31 @@ def _mark(
     known = {name: name in (old or {}) and name in new for name in answer_of.values()}
     same = {name: known[name] and old[name] == new[name] for name in known}
 
-    grades = _rows(session, Grade, GradeCell, notebook, submitted)
-    for name, grade in grades.items():
+    for name, grade in _rows(session, Grade, GradeCell, notebook, submitted).items():
         answer = answer_of[name]
         typed = grade.manual_score is not None or grade.extra_credit is not None
+        # a flag of an earlier grading stands until a teacher resolves it
+        flagged = grade.auto_score is not None and grade.needs_manual_grade and not typed and same[answer]
         if known[answer] and not same[answer]:
             grade.manual_score = grade.extra_credit = None
         grade.auto_score = result.points.get(name, 0.0)
         waits = grade.auto_score is None and grade.manual_score is None
-        # a flag from an earlier grading stands until a teacher resolves it or the answer changes
-        flagged = same[answer] and not typed and bool(grade.needs_manual_grade) and grade.auto_score is not None
-        grade.needs_manual_grade = waits or (typed and not same[answer]) or flagged
+        grade.needs_manual_grade = waits or flagged or (typed and not same[answer])
 
     for name, comment in _rows(session, Comment, SolutionCell, notebook, submitted).items():
         if known.get(name) and not same[name]:
             comment.manual_comment = None
         checks = [check for check, answer in answer_of.items() if answer == name]
-        lines = [words[check] for check in checks for words in (result.messages, result.hints) if check in words]
+        lines = [
+            words[check] for check in checks for words in (result.messages, result.hints) if check in words
+        ]
         # nbgrader's feedback shows a comment as Markdown, and a message can quote the student
         comment.auto_comment = html.escape(autograded.printable("\n\n".join(lines)), quote=False) or None
 
     digests = {**(old or {}), **new}
-    statement = answers_table.insert() if old is None else answers_table.update().filter_by(notebook_id=submitted.id)
+    statement = (
+        answers_table.insert() if old is None else answers_table.update().filter_by(notebook_id=submitted.id)
+    )
     session.execute(statement.values(notebook_id=submitted.id, digests=digests))
 
 
@@ -302,76 +272,12 @@ def _rows(
     """
     cells = session.scalars(select(cell_kind).where(cell_kind.notebook_id == notebook.id))
     found = session.scalars(
-        select(kind).where(kind.notebook_id == submitted.id).with_for_update().execution_options(populate_existing=True)
+        select(kind)
+        .where(kind.notebook_id == submitted.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     rows = {row.cell_id: row for row in found}
     made = {cell.name: rows.get(cell.id) or kind(cell_id=cell.id, notebook_id=submitted.id) for cell in cells}
     session.add_all(made.values())
     return made
-
-
-@contextmanager
-def _opened(url: str) -> Iterator[Engine]:
-    """Connect to the gradebook, and disconnect at the end."""
-    address = make_url(url)
-    if address.get_backend_name() == "postgresql":
-        engine = create_engine(address, connect_args={"connect_timeout": 10})
-    else:
-        engine = create_engine(address, connect_args={"timeout": WAIT})
-
-        @event.listens_for(engine, "connect")
-        def no_transactions_by_the_driver(connection, _) -> None:
-            connection.isolation_level = None
-
-        @event.listens_for(engine, "begin")
-        def write_from_the_start(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # nbgrader uses SQLAlchemy in ways that it warns of
-            yield engine
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def _clear_errors(url: str) -> Iterator[None]:
-    """Turn what can be wrong with a gradebook into one sentence, without the password."""
-    expected = "name the gradebook as sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME"
-    try:
-        address = make_url(url)
-    except (ArgumentError, ValueError):
-        raise GradebookError(f"the gradebook's address cannot be read: {expected}") from None
-    kind, file = address.get_backend_name(), address.database
-    if kind not in ("sqlite", "postgresql") or not file or file == ":memory:":
-        raise GradebookError(f"{kind} is no gradebook that lasts: {expected}")
-    place = f"{address.host or 'localhost'}:{address.port or 5432}" if kind == "postgresql" else file
-    try:
-        yield
-    except (ImportError, NoSuchModuleError):
-        raise GradebookError(
-            "a gradebook in PostgreSQL needs the driver psycopg: pip install 'psycopg[binary]', and begin the "
-            "address with postgresql://"
-        ) from None
-    except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
-        if address.password:
-            reason = reason.replace(str(address.password), "***")
-        advice = next((advice for words, advice in ADVICE.items() if words in reason), "look into the server's log")
-        raise GradebookError(f"gradebook at {place}: {advice} ({reason})") from None
-
-
-ADVICE = {
-    "password": "give the right user and password in its address or in ~/.pgpass",
-    "role": "give a user that the server knows",
-    "does not exist": "make the database first, with createdb",
-    "lock": "try again when the other program that writes to it has ended",
-    "refused": "start the server, or correct host and port",
-    "timeout": "start the server, or correct host and port",
-    "resolve": "start the server, or correct host and port",
-    "unable to open": "make its folder first, and let yourself write there",
-    "readonly": "let yourself write to it",
-    "not a database": "name another file, as this one is something else",
-    "permission denied": "give the user the right to make and change tables",
-}

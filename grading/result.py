@@ -56,8 +56,8 @@ class Result:
     @classmethod
     def from_json(cls, text: str) -> "Result":
         """Read what `to_json` wrote. Raises ValueError for other text."""
-        data = json.loads(text)
         try:
+            data = json.loads(text)
             return cls(**data | {"flags": tuple(data["flags"])})
-        except (TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"not a result of grading: {error}") from None
