@@ -11,7 +11,6 @@
 import base64
 import binascii
 import hashlib
-import os
 import re
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def write(course_folder: Path, student: str, notebook: NotebookNode, result: Res
 
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
 

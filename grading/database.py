@@ -3,7 +3,6 @@
 Writers take turns by a lock in the database, so any number of them may write at once.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -93,9 +92,7 @@ def _engine(address: URL) -> Iterator[Engine]:
         event.listen(engine, "connect", _leave_transactions_to_us)
         event.listen(engine, "begin", _lock_from_the_start)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # nbgrader uses SQLAlchemy in ways that it warns of
-            yield engine
+        yield engine
     finally:
         engine.dispose()
 

@@ -52,7 +52,7 @@ from grading.database import GradebookError, in_turn
 from grading.lab import Lab
 from grading.result import Result
 
-COURSE = "default_course"  # where nbgrader puts an assignment unless told otherwise
+COURSE = "default_course"  # where nbgrader puts every assignment unless told otherwise
 PLAIN = " .@_-"  # what a student's id may hold beside letters and digits
 LONGEST = 128  # of a student's id: nbgrader's tables hold so many characters, a folder's name 255 bytes
 
@@ -99,17 +99,18 @@ def record(url: str, lab: Lab, result: Result, course_folder: Path | None = None
     if result.possible != lab.points:
         raise GradebookError(f"{lab.name} has other graded cells or points now: grade {result.student} again")
     student = student_id(result.student)
-    in_turn(url, lambda session: _write(session, lab, student, result, course_folder))
-
-
-def _write(session: Session, lab: Lab, student: str, result: Result, course_folder: Path | None) -> None:
-    _make_tables(session.connection())
     master, released = _lab_cells(lab)
-    notebook = _notebook(session, lab.name, master)
-    submission = _submission(session, notebook, student, result)
-    _mark(session, lab, notebook, submission, result)
-    if course_folder is not None:
-        autograded.write(course_folder, student, autograded.shown(released, result), result)
+    shown = autograded.shown(released, result)
+
+    def write(session: Session) -> None:
+        _make_tables(session.connection())
+        notebook = _notebook(session, lab.name, master)
+        submission = _submission(session, notebook, student, result)
+        _mark(session, lab, notebook, submission, result)
+        if course_folder is not None:  # before the marks count, so that no mark is without its notebook
+            autograded.write(course_folder, student, shown, result)
+
+    in_turn(url, write)
 
 
 def _make_tables(connection: Connection) -> None:
@@ -134,27 +135,18 @@ def _lab_cells(lab: Lab) -> tuple[NotebookNode, NotebookNode]:
             notebook, _ = step(config=settings).preprocess(notebook, {})
         return notebook
 
-    master = nbformat.from_dict(json.loads(json.dumps(lab.notebook)))
-    master = passed(master, LockCells, ClearSolutions, ClearOutput, ComputeChecksums)
-    released = nbformat.from_dict(json.loads(json.dumps(master)))
-    return master, passed(released, ClearHiddenTests, ClearMarkScheme, ComputeChecksums)
+    master = passed(
+        nbformat.from_dict(lab.notebook), LockCells, ClearSolutions, ClearOutput, ComputeChecksums
+    )
+    return master, passed(nbformat.from_dict(master), ClearHiddenTests, ClearMarkScheme, ComputeChecksums)
 
 
 def _notebook(session: Session, name: str, master: NotebookNode) -> Notebook:
     """The lab in the gradebook, its cells as they are now."""
-    if not session.get(Course, COURSE):
-        session.add(Course(id=COURSE))
-        session.flush()  # nbgrader names the course by its id only, so nothing else tells the order
-    assignment = session.scalar(select(Assignment).where(Assignment.name == name)) or Assignment(
-        name, course_id=COURSE
-    )
-    session.add(assignment)
-    session.flush()
-    where = {"name": name, "assignment_id": assignment.id}
-    notebook = session.scalar(select(Notebook).filter_by(**where)) or Notebook(**where)
+    _row(session, Course, id=COURSE)
+    assignment = _row(session, Assignment, name=name)
+    notebook = _row(session, Notebook, name=name, assignment_id=assignment.id)
     notebook.kernelspec = json.dumps(master.metadata.get("kernelspec", {}))
-    session.add(notebook)
-    session.flush()
     cells = {
         cell.metadata.nbgrader.grade_id: cell
         for cell in master.cells
@@ -201,20 +193,20 @@ def _notebook(session: Session, name: str, master: NotebookNode) -> Notebook:
 
 def _submission(session: Session, notebook: Notebook, student: str, result: Result) -> SubmittedNotebook:
     """The student's submission in the gradebook, with its time of hand-in."""
-    if not session.get(Student, student):
-        session.add(Student(id=student))
-    where = {"assignment_id": notebook.assignment_id, "student_id": student}
-    submission = session.scalar(select(SubmittedAssignment).filter_by(**where)) or SubmittedAssignment(
-        **where
-    )
+    _row(session, Student, id=student)
+    submission = _row(session, SubmittedAssignment, assignment_id=notebook.assignment_id, student_id=student)
     submission.timestamp = parse_utc(result.submitted or None)
-    session.add(submission)
-    session.flush()
-    where = {"assignment_id": submission.id, "notebook_id": notebook.id}
-    submitted = session.scalar(select(SubmittedNotebook).filter_by(**where)) or SubmittedNotebook(**where)
-    session.add(submitted)
-    session.flush()
-    return submitted
+    return _row(session, SubmittedNotebook, assignment_id=submission.id, notebook_id=notebook.id)
+
+
+def _row(session: Session, kind: type[Base], **values: str) -> Base:
+    """The row with these values, made if it is missing."""
+    row = session.scalar(select(kind).filter_by(**values))
+    if row is None:
+        row = kind(**values)
+        session.add(row)
+        session.flush()
+    return row
 
 
 def _mark(

@@ -5,7 +5,6 @@ import dataclasses
 import hashlib
 import logging
 from html.parser import HTMLParser
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -13,12 +12,12 @@ from nbconvert.exporters import HTMLExporter
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.server_extensions.formgrader import handlers
-from test_grading_gradebook import LAB, result
 from traitlets.config import Config
 
 from grading.autograded import PNG
 from grading.gradebook import record, student_id
 from grading.notebook import nbgrader
+from tests.results import LAB, result
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning", "ignore::DeprecationWarning")
 

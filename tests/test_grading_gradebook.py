@@ -19,44 +19,21 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
+from nbgrader.dbutil import upgrade
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from grading import database
 from grading.database import GradebookError
 from grading.gradebook import record, student_id
-from grading.lab import read_lab
 from grading.release import generate
-from grading.result import Result
 from tests.postgresql import PASSWORD, server
+from tests.results import LAB, RIGHT, SOLUTIONS, WRONG, result
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader's tables
 
-SOLUTIONS = Path(__file__).resolve().parent / "fixtures/solutions"
-LAB = read_lab(SOLUTIONS, "tiny")
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["grading.gradebook"])
-WRONG, RIGHT = (0.0, 0.0), (3.0, 1.0)
-
-
-def result(student="ada", points=RIGHT, open_points=None, **changes):
-    given = dict(zip(("double-check", "bytes-check", "open"), (*points, open_points), strict=True))
-    values = {
-        "student": student,
-        "lab": "tiny",
-        "possible": LAB.points,
-        "points": given,
-        "messages": {},
-        "hints": {},
-        "answers": {"double": "def double(values): ...", "bytes": "...", "open": "Bytes are slow."},
-        "outputs": {},
-        "flags": (),
-        "failed": False,
-        "seed": 1,
-        "submitted": "2026-03-01T12:00:00+01:00",
-        "digest": "0" * 64,
-    }
-    return Result(**values | changes)
 
 
 @pytest.fixture(scope="module")
@@ -160,20 +137,17 @@ def test_the_lab_stands_there_as_nbgrader_itself_would_put_it(tmp_path):
     assert read(theirs)[0] == 4.0
 
 
-def test_nbgrader_exports_and_upgrades(url, tmp_path):
+def test_nbgrader_exports_and_upgrades(url, tmp_path, monkeypatch, capfd):
     record(url, LAB, result("Ada Lovelace"))
     record(url, LAB, result("ben", WRONG))
-    command = [sys.executable, "-m", "nbgrader"]
-    subprocess.run([*command, "export", "--db", url, "--to", "marks.csv"], check=True, cwd=tmp_path)
+    command = [sys.executable, "-m", "nbgrader", "export", "--db", url, "--to", "marks.csv"]
+    subprocess.run(command, check=True, cwd=tmp_path)
     with (tmp_path / "marks.csv").open() as file:
         rows = {row["student_id"]: (row["score"], row["max_score"]) for row in csv.DictReader(file)}
     assert rows == {"Ada Lovelace": ("4.0", "6.0"), "ben": ("0.0", "6.0")}
-    alembic = [sys.executable, "-c", f"from nbgrader.dbutil import upgrade; upgrade({url!r})"]
-    done = subprocess.run(alembic, check=True, cwd=tmp_path, capture_output=True, text=True, env=PATH)
-    assert "Running upgrade" not in done.stderr
-
-
-PATH = {"PATH": str(Path(sys.executable).parent)}  # nbgrader calls the program alembic
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))  # nbgrader calls the program alembic
+    upgrade(url)
+    assert "Running upgrade" not in capfd.readouterr().err
 
 
 # grading again
