@@ -141,18 +141,14 @@ def _lab_cells(lab: Lab) -> tuple[NotebookNode, NotebookNode]:
     return master, passed(nbformat.from_dict(master), ClearHiddenTests, ClearMarkScheme, ComputeChecksums)
 
 
-def _notebook(session: Session, name: str, master: NotebookNode) -> Notebook:
-    """The lab in the gradebook, its cells as they are now."""
-    _row(session, Course, id=COURSE)
-    assignment = _row(session, Assignment, name=name)
-    notebook = _row(session, Notebook, name=name, assignment_id=assignment.id)
-    notebook.kernelspec = json.dumps(master.metadata.get("kernelspec", {}))
+def _cells(master: NotebookNode) -> dict[type[Base], dict[str, dict]]:
+    """The rows that nbgrader keeps of a lab's cells: their columns by the kind of row and the `grade_id`."""
     cells = {
         cell.metadata.nbgrader.grade_id: cell
         for cell in master.cells
         if "grade_id" in cell.metadata.get("nbgrader", {})
     }
-    wanted = {
+    return {
         GradeCell: {
             name: {"max_score": float(cell.metadata.nbgrader.points), "cell_type": cell.cell_type}
             for name, cell in cells.items()
@@ -170,7 +166,15 @@ def _notebook(session: Session, name: str, master: NotebookNode) -> Notebook:
             if is_grade(cell) or is_solution(cell) or is_locked(cell)
         },
     }
-    for kind, values in wanted.items():
+
+
+def _notebook(session: Session, name: str, master: NotebookNode) -> Notebook:
+    """The lab in the gradebook, its cells as they are now."""
+    _row(session, Course, id=COURSE)
+    assignment = _row(session, Assignment, name=name)
+    notebook = _row(session, Notebook, name=name, assignment_id=assignment.id)
+    notebook.kernelspec = json.dumps(master.metadata.get("kernelspec", {}))
+    for kind, values in _cells(master).items():
         found = {
             cell.name: cell for cell in session.scalars(select(kind).where(kind.notebook_id == notebook.id))
         }

@@ -6,6 +6,7 @@ import multiprocessing
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -279,8 +280,9 @@ def test_four_graders_at_once_on_an_empty_file(tmp_path):
     assert_whole(url, students)
 
 
-def stop_at(moment, url, one, reached):
+def stop_at(moment, url, one, reached, wait=database.WAIT):
     """Write a result, and stop for good where the transaction comes to the moment."""
+    database.WAIT = wait
 
     def stop(*_):
         reached.send("there")
@@ -297,17 +299,24 @@ def stop_at(moment, url, one, reached):
     record(url, LAB, one)
 
 
-def kill_at(moment, url, one):
-    """Let a process write a result, and kill it in the middle of its transaction."""
+@contextmanager
+def stopped_at(moment, url, one, **options):
+    """Let a process write a result up to a moment in its transaction; at the end kill it."""
     here, there = PROCESSES.Pipe()
-    process = PROCESSES.Process(target=stop_at, args=(moment, url, one, there))
+    process = PROCESSES.Process(target=stop_at, args=(moment, url, one, there), kwargs=options)
     process.start()
     try:
         assert here.poll(60)
         assert here.recv() == "there"
+        yield
     finally:
         process.kill()
         process.join()
+
+
+def kill_at(moment, url, one):
+    with stopped_at(moment, url, one):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -336,24 +345,56 @@ def test_a_grader_killed_at_a_regrade_leaves_the_old_marks(url, moment):
     assert_whole(url, ["ada"])
 
 
+def test_a_grader_that_hangs_does_not_stop_the_others(postgresql):
+    url = postgresql.database()
+    with stopped_at("COMMIT", url, result(points=WRONG), wait=2):
+        record(url, LAB, result())
+    assert read(url)[0] == 4.0
+
+
+@contextmanager
+def before(statement_begins, act):
+    """Call `act` once, before the next statement that begins so."""
+    acted = []
+
+    def listen(_connection, _cursor, statement, *_):
+        if statement.startswith(statement_begins) and not acted:
+            acted.append(statement)
+            act()
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    assert acted
+
+
 def test_a_row_that_another_program_adds_first_is_no_error(postgresql):
     url = postgresql.database()
     record(url, LAB, result("ben"))
-    added = []
 
-    def add_first(_connection, _cursor, statement, *_):
-        if statement.startswith("INSERT INTO student") and not added:
-            with psycopg.connect(url) as other:
-                other.execute("INSERT INTO student (id) VALUES ('ada')")
-            added.append("ada")
+    def add_first():
+        with psycopg.connect(url) as other:
+            other.execute("INSERT INTO student (id) VALUES ('ada')")
 
-    event.listen(Engine, "before_cursor_execute", add_first)
-    try:
+    with before("INSERT INTO student", add_first):
         record(url, LAB, result())
-    finally:
-        event.remove(Engine, "before_cursor_execute", add_first)
-    assert added
     assert_whole(url, ["ada", "ben"])
+
+
+def test_a_teacher_who_types_points_waits_for_the_grader(postgresql):
+    url = postgresql.database()
+    record(url, LAB, result())
+
+    def type_too():
+        with psycopg.connect(url) as teacher:
+            teacher.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                teacher.execute("UPDATE grade SET manual_score = 1")
+
+    with before("UPDATE grade ", type_too):
+        record(url, LAB, result(points=WRONG))
 
 
 # errors
@@ -437,7 +478,7 @@ def test_names_that_nbgrader_bears(name, made):
     assert student_id(name) == made
 
 
-@pytest.mark.parametrize("name", ["x" * 129, "李" * 50])
+@pytest.mark.parametrize("name", ["x" * 129, "李" * 50], ids=["129 letters", "150 bytes"])
 def test_names_that_it_does_not(name):
     with pytest.raises(GradebookError, match="too long for the name of a student: rename the folder"):
         student_id(name)
