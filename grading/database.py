@@ -17,12 +17,13 @@ CONNECT = 10  # seconds to reach a server
 TRIES = 5  # formgrader takes no turns: where it adds the same row first, the transaction is tried again
 # What to change, by words in the driver's message.
 ADVICE = {
+    "idle-in-transaction": "grade this submission again, as its grader stood still for too long",
     "password": "give the right user and password in its address, or the password in ~/.pgpass",
     "role": "give a user that the server knows",
     "does not exist": "make the database first, with createdb",
     "lock": "try again when the other program that writes to it has ended",
     "refused": "start the server, or correct host and port",
-    "timeout": "start the server, or correct host and port",
+    "timeout expired": "start the server, or correct host and port",
     "resolve": "start the server, or correct host and port",
     "unable to open": "make its folder first, and let yourself write there",
     "readonly": "let yourself write to it",
