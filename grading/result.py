@@ -58,5 +58,5 @@ class Result:
         try:
             data = json.loads(text)
             return cls(**data | {"flags": tuple(data["flags"])})
-        except (TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"not a result of grading: {error}") from None
