@@ -3,10 +3,9 @@
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters.base import NbGraderException
 
-REFUSAL = (
-    "Autograde is switched off: it would run the student's code with your rights. "
-    "Grade with `python -m grading grade`, which has a sandbox; then come back to grade the open questions by hand."
-)
+REFUSAL = """Autograde is switched off: it would run the student's code with your rights.
+Grade with `python -m grading grade`, which has a sandbox.
+Then come back to grade the open questions by hand."""
 
 
 class NoAutograde(NotebookExporter):
@@ -16,5 +15,6 @@ class NoAutograde(NotebookExporter):
     preprocessor or a hook would be too late, as the earlier graded notebook is gone by then.
     """
 
-    def __init__(self, **options):
+    def __init__(self, parent, **options):
+        parent.log.error(REFUSAL)  # the formgrader and `nbgrader autograde` show what is logged
         raise NbGraderException(REFUSAL)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WELCOME = "chapters/00_welcome.ipynb"
+LEARNER = ROOT / "deploy" / "learner"
 
 
 def command(arguments: list[str], root_user: bool) -> list[str]:
@@ -17,11 +18,18 @@ def command(arguments: list[str], root_user: bool) -> list[str]:
     return [sys.executable, "-m", "jupyterlab", *page, *allow, *arguments]
 
 
+def environment() -> dict[str, str]:
+    """Return the variables of the server: the parts of nbgrader that only a teacher needs stay out of sight."""
+    # Settings from a folder of the course, so that the learner's own are not touched.
+    path = [str(LEARNER), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    return os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, path))}
+
+
 def main(arguments: list[str]) -> int:
     """Start JupyterLab in the root of the course and stay until it ends."""
     root_user = hasattr(os, "geteuid") and os.geteuid() == 0
     try:
-        return subprocess.call(command(arguments, root_user), cwd=ROOT)
+        return subprocess.call(command(arguments, root_user), cwd=ROOT, env=environment())
     except KeyboardInterrupt:
         return 0  # the learner stopped it with Ctrl-C; JupyterLab has said so itself
 

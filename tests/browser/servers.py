@@ -45,12 +45,11 @@ def own_environment(folder):
 
 
 @contextlib.contextmanager
-def running(command, answers, folder, **environment):
+def running(command, answers, log, cwd, **environment):
     """Run a server until the end of the block, once the address `answers` is there; nothing of it stays."""
-    log = folder / "server.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **environment}, stdout=output, stderr=output
+            command, cwd=cwd, env={**os.environ, **environment}, stdout=output, stderr=output
         )
         try:
             wait_for(answers, server, log)
@@ -78,23 +77,18 @@ def wait_for(address, server, log, seconds=60):
 
 @contextlib.contextmanager
 def jupyterlab(folder: Path, root: Path, command=("-m", "jupyterlab"), **environment):
-    """A JupyterLab that serves `root` and keeps all else in `folder`; gives its address and its token."""
+    """A JupyterLab that starts in `root` and keeps its own files in `folder`; gives its address and its token."""
     token, port = secrets.token_hex(16), free_port()
     options = [
         "--no-browser",
         "--ip=127.0.0.1",
         f"--port={port}",
         f"--IdentityProvider.token={token}",
-        f"--ServerApp.root_dir={root}",
         "--ServerApp.port_retries=0",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
-    address = f"http://127.0.0.1:{port}"
-    environment = own_environment(folder) | environment
-    with running(
-        [sys.executable, *command, *options, *AS_ROOT],
-        f"{address}/api/status?token={token}",
-        folder,
-        **environment,
-    ):
+    address, log = f"http://127.0.0.1:{port}", folder / "server.log"
+    line = [sys.executable, *command, *options, *AS_ROOT]
+    status = f"{address}/api/status?token={token}"
+    with running(line, status, log, cwd=root, **own_environment(folder) | environment):
         yield address, token
