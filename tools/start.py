@@ -1,6 +1,7 @@
 """Open JupyterLab on the welcome page: python -m tools.start [further arguments of jupyter lab]."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,10 +29,14 @@ def environment() -> dict[str, str]:
 def main(arguments: list[str]) -> int:
     """Start JupyterLab in the root of the course and stay until it ends."""
     root_user = hasattr(os, "geteuid") and os.geteuid() == 0
+    server = subprocess.Popen(command(arguments, root_user), cwd=ROOT, env=environment())
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())  # JupyterLab must not outlive this process
     try:
-        return subprocess.call(command(arguments, root_user), cwd=ROOT, env=environment())
-    except KeyboardInterrupt:
-        return 0  # the learner stopped it with Ctrl-C; JupyterLab has said so itself
+        return server.wait()
+    except KeyboardInterrupt:  # the learner stopped it with Ctrl-C; JupyterLab has said so itself
+        server.terminate()
+        server.wait()
+        return 0
 
 
 if __name__ == "__main__":
