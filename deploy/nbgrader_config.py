@@ -27,6 +27,12 @@ if "COURSE_FOLDER" in os.environ:  # the teacher
     c.Autograde.exporter_class = "grading.formgrader.NoAutograde"
     # What students wrote is shown on the teacher's page: its markup must not run there.
     c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
+    # nbgrader's own feedback would print the hidden tests.
+    c.GenerateFeedback.preprocessors = [
+        "nbgrader.preprocessors.GetGrades",
+        "nbgrader.preprocessors.ClearHiddenTests",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
     c.FormgradeExtension.debug = False  # it would show these settings, a database's password among them
 elif "JUPYTERHUB_USER" in os.environ:  # a learner, by the name in the hub; the account's name may be another one
     c.CourseDirectory.student_id = os.environ["JUPYTERHUB_USER"]

@@ -3,7 +3,7 @@
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters.base import NbGraderException
 
-REFUSAL = """Autograde is switched off: it would run the student's code with your rights.
+REFUSAL = """Autograde is switched off: it would run the student's code as you.
 Grade with `python -m grading grade`, which has a sandbox.
 Then come back to grade the open questions by hand."""
 
