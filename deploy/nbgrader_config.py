@@ -34,5 +34,7 @@ if "COURSE_FOLDER" in os.environ:  # the teacher
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     c.FormgradeExtension.debug = False  # it would show these settings, a database's password among them
-elif "JUPYTERHUB_USER" in os.environ:  # a learner, by the name in the hub; the account's name may be another one
+elif (
+    "JUPYTERHUB_USER" in os.environ
+):  # a learner, by the name in the hub; the account's name may be another one
     c.CourseDirectory.student_id = os.environ["JUPYTERHUB_USER"]

@@ -195,7 +195,6 @@ def test_the_formgrader_does_not_run_students_code(browser, classroom, graded):
     form.locator(".autograde a").click()
     message = form.locator(".modal:visible")
     message.get_by_text("There was an error autograding").wait_for()
-    page.screenshot(path="/tmp/hx_refuse.png")
     assert REFUSAL.splitlines()[0] in message.inner_text()
     page.context.close()
     assert (graded.read_bytes(), marks(classroom)) == before
@@ -226,7 +225,6 @@ def test_the_teacher_grades_an_open_question_by_hand(browser, classroom, graded)
     assert form.locator("strong", has_text="energy").count() == 1
     assert form.locator("body").evaluate("() => document.title") != "stolen"
     assert marks(classroom) == {"double-check": 3, "bytes-check": 1, "open": 1.5}
-    form.locator("#open").scroll_into_view_if_needed(); page.screenshot(path="/tmp/hx_manual.png")
     page.context.close()
 
 
