@@ -55,8 +55,10 @@ def running(command, answers, log, cwd, **environment):
             wait_for(answers, server, log)
             yield
         finally:
-            family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
-            server.terminate()
+            family = []
+            if server.poll() is None:
+                family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
+                server.terminate()
             _, left = psutil.wait_procs(family, timeout=30)
             for process in left:
                 process.kill()

@@ -49,6 +49,7 @@ def hub(request, tmp_path_factory):
         f"--Spawner.args={AS_ROOT}",
     ]
     environment = {
+        "HOME": str(folder),
         "COURSE_FOLDER": str(root),
         "COURSE_EXCHANGE": str(exchange),
         "COURSE_HUB": address if request.param else "",
