@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     try:
         return server.wait()
     except KeyboardInterrupt:  # the learner stopped it with Ctrl-C; JupyterLab has said so itself
-        server.terminate()
+        server.kill()
         server.wait()
         return 0
 

@@ -234,4 +234,6 @@ def test_make_start_shows_a_learner_no_part_for_teachers(browser, tmp_path):
         assert teaching_parts(page) == ["Assignment List"]
         page.goto(f"{address_and_token[0]}/lab/tree/labs/cost/cost.ipynb")
         page.locator(".jp-NotebookPanel").get_by_text("Validate", exact=True).wait_for()
+        # A server that is told to stop while it starts a kernel may wait for ever.
+        page.get_by_text("| Idle").wait_for()
         page.context.close()
