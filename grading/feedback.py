@@ -26,7 +26,7 @@ from grading.outputs import Outputs
 from grading.result import Result
 from grading.run import NOT_ANSWERED
 
-MOST_SHOWN = 50_000  # characters of an answer
+MOST_SHOWN = 50_000  # characters of one text
 MOST_COLOURED = 5_000  # characters of an answer: the time that odd code takes grows with the square
 MOST_PIXELS = 25_000_000  # of a picture: a small file can unpack to gigabytes
 # Control characters, and those that turn the direction of a text until another one ends it.
@@ -191,17 +191,17 @@ def _picture(data: str) -> dict[str, Any]:
 def _code(source: str, python: bool = True) -> Markup:
     """Code with its colours, or a text, both escaped."""
     source = _plain(source)
-    if len(source) > MOST_SHOWN:
-        source = source[:MOST_SHOWN] + f"\n... cut: {len(source):,} characters in all"
     if not python or len(source) > MOST_COLOURED:
         return Markup.escape(source)
     return Markup(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
 
 
 def _plain(value: Any) -> Any:
-    """Any value of the page: a text without what a page cannot hold, or what would hide its order."""
+    """Any value of the page: a text that is not too long, without what a page cannot hold or would hide its order."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
+    if len(value) > MOST_SHOWN:
+        value = f"{value[:MOST_SHOWN]}\n... cut: {len(value):,} characters in all"
     lines = value.replace("\r\n", "\n").replace("\r", "\n")
     return INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", printable(lines))
 
