@@ -13,7 +13,7 @@ KNOWN = [
     (
         r"cell (.+) stands (\d+) times: .*",
         "answer cell stands twice",
-        "The cell “{0}” stands {1} times in your notebook. Only the first one with an answer was graded.",
+        "The cell “{0}” stands {1} times in your notebook. Only the first one with an answer counts.",
     ),
     (
         r"cell (.+) is too long: (.+) characters",
