@@ -17,7 +17,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from grading.wire import WireError, crossed, receive, send
+from grading.wire import WireError, crossed, encode, receive
 
 # Errors that a check may want to catch come back as themselves, all others as RuntimeError.
 KNOWN = (
@@ -52,14 +52,14 @@ def remote(channel: socket.socket) -> Call:
 
 def ask(channel: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
     """Send a request and return the reply. Raises ConnectionLost, WireError when the request cannot be sent."""
+    number = random.SystemRandom().getrandbits(48)
+    frame = encode(request | {"id": number})
     try:
-        send(channel, request | {"id": (number := random.SystemRandom().getrandbits(48))})
+        channel.sendall(frame)
         reply = receive(channel)
     except OSError:
         raise ConnectionLost("the process has ended") from None
     except WireError as error:
-        if "cannot be sent" in str(error):
-            raise
         raise ConnectionLost(f"the answer cannot be read: {error}") from None
     if reply is None:
         raise ConnectionLost("the process has ended")

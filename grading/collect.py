@@ -17,7 +17,9 @@ from pathlib import Path
 from grading.notebook import MOST_BYTES, read
 
 # nbgrader's exchange: STUDENT+LAB+2026-11-22 10:00:00.000000 UTC+random
-EXCHANGE = re.compile(r"(?P<student>.+?)\+(?P<lab>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [A-Z]+)(\+.*)?")
+EXCHANGE = re.compile(
+    r"(?P<student>.+?)\+(?P<lab>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [A-Z]+)(\+.*)?"
+)
 # Moodle's "download all submissions": NAME_NUMBER_assignsubmission_file_
 MOODLE = re.compile(r"(?P<student>.+)_\d+_assignsubmission_file_?.*")
 TIME = "%Y-%m-%d %H:%M:%S.%f %Z"
@@ -105,7 +107,9 @@ def gather(source: Path, target: Path, lab: str) -> list[tuple[str, str]]:
             return gather(Path(folder), target, lab)
     if not source.is_dir():
         what = "is neither a folder nor a zip file" if source.exists() else "does not exist"
-        raise CollectError(f"{source} {what}: name the exchange's inbound folder, or what the platform gave out")
+        raise CollectError(
+            f"{source} {what}: name the exchange's inbound folder, or what the platform gave out"
+        )
     newest: dict[str, tuple[str, Path]] = {}
     for folder in sorted(path for path in source.iterdir() if path.is_dir() and not path.is_symlink()):
         exchange, moodle = EXCHANGE.fullmatch(folder.name), MOODLE.fullmatch(folder.name)
@@ -118,7 +122,9 @@ def gather(source: Path, target: Path, lab: str) -> list[tuple[str, str]]:
                 if student not in newest or time >= newest[student][0]:
                     newest[student] = time, path
     if not newest:
-        raise CollectError(f"{source} holds no {lab}.ipynb: expected one folder a student with the notebook in it")
+        raise CollectError(
+            f"{source} holds no {lab}.ipynb: expected one folder a student with the notebook in it"
+        )
     return [(student, _copy(*newest[student], target / student / lab)) for student in sorted(newest)]
 
 
@@ -139,5 +145,3 @@ def _unpack(archive: Path, folder: Path) -> None:
             wanted = entry.filename.endswith((".ipynb", "timestamp.txt"))
             if wanted and not entry.is_dir() and entry.file_size <= MOST_BYTES:
                 zipped.extract(entry, folder)  # which takes ".." and roots out of names by itself
-
-

@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import setenv
 from traitlets.config import Config
 
 CODE_STUB = "raise NotImplementedError"
@@ -38,16 +37,19 @@ def convert(converter: type, settings: Config, **where: str) -> None:
     course = CourseDirectory(config=settings, log=log, **where)
     run = converter(coursedir=course, config=settings, log=log)
     run.force = True
+    before = os.environ.get("PATH", os.defpath)
     # nbgrader calls the program alembic, which stands beside this Python
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
     try:
-        with setenv(PATH=path), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nbgrader uses SQLAlchemy in ways that it warns of
             run.start()
     except SystemExit as error:  # so nbgrader ends on settings that it does not like
         raise RuntimeError(f"nbgrader stopped with exit code {error.code}") from error
     except Exception as error:
         raise RuntimeError(_reason(messages) or str(error)) from error
+    finally:
+        os.environ["PATH"] = before
 
 
 def _reason(messages: list[str]) -> str:

@@ -200,7 +200,9 @@ def _submission(session: Session, notebook: Notebook, student: str, result: Resu
     _row(session, Student, id=student)
     submission = _row(session, SubmittedAssignment, assignment_id=notebook.assignment_id, student_id=student)
     submission.timestamp = parse_utc(result.submitted or None)
-    return _row(session, SubmittedNotebook, assignment_id=submission.id, notebook_id=notebook.id)
+    submitted = _row(session, SubmittedNotebook, assignment_id=submission.id, notebook_id=notebook.id)
+    submitted.late_submission_penalty = result.penalty
+    return submitted
 
 
 def _row(session: Session, kind: type[Base], **values: str) -> Base:

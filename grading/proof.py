@@ -21,7 +21,12 @@ from grading.course import CODE_STUB
 from grading.lab import Check, Lab, LabError, Task
 from grading.notebook import nbgrader
 
-ACCIDENTS = ("NameError", "SyntaxError", "ImportError", "ModuleNotFoundError")  # a wrong answer must be wrong, not broken
+ACCIDENTS = (
+    "NameError",
+    "SyntaxError",
+    "ImportError",
+    "ModuleNotFoundError",
+)  # a wrong answer must be wrong, not broken
 
 
 @dataclass(frozen=True)

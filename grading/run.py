@@ -15,7 +15,7 @@ from pathlib import Path
 from grading.assignments import Assignment
 from grading.collect import Submission
 from grading.kernel import Kernel, KernelDied, KernelLate
-from grading.lab import Check, Lab, Task
+from grading.lab import Check, Task
 from grading.notebook import NotebookError, parse
 from grading.outputs import Outputs
 from grading.result import Result

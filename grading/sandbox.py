@@ -28,6 +28,14 @@ SCRATCH = Path("/tmp")  # the working directory inside, and the only place for f
 SYSTEM = ["/usr", "/etc/fonts", "/etc/alternatives", "/etc/ld.so.cache"]
 LINKS = ["/bin", "/sbin", "/lib", "/lib64", "/lib32"]  # into /usr on a merged system
 FIRST_USER = 700_000  # user ids of sandboxes under root start here; no account has them
+FIRST = """
+import os, select, sys
+lifeline, *program = sys.argv[1:]
+if select.select([int(lifeline)], [], [], 0)[0]:
+    sys.exit("the process that started this sandbox has ended")
+os.close(int(lifeline))
+os.execv(program[0], program)
+"""
 SECONDS_BETWEEN_LOOKS = 0.2  # at the memory in use
 
 
@@ -70,12 +78,16 @@ class Sandbox:
         self.limits = limits
         self.overran = False
         read, write = os.pipe()
+        # Its other end is open as long as this process lives. bwrap ends with its parent, but not while it still makes
+        # the sandbox: so the first thing inside is to see whether anybody is there.
+        lifeline, self._lifeline = os.pipe()
         user = FIRST_USER + (os.getpid() * 64 + next(self._users)) % 1_000_000
-        command = _command(program, shared, environment or {}, write, user, limits)
+        first = [sys.executable, "-I", "-S", "-c", FIRST, str(lifeline), *program]
+        command = _command(first, shared, environment or {}, write, user, limits)
         try:
             self.process = subprocess.Popen(
                 command,
-                pass_fds=[write, *pass_fds],
+                pass_fds=[write, lifeline, *pass_fds],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -84,10 +96,12 @@ class Sandbox:
             )
         finally:
             os.close(write)
+            os.close(lifeline)
         with os.fdopen(read) as info:
             told = info.read()
         if not told:
             self.process.wait()
+            os.close(self._lifeline)
             raise SandboxError(f"the sandbox did not start (bwrap ended with {self.process.returncode})")
         self.pid = json.loads(told)["child-pid"]
         self._handle = os.pidfd_open(self.pid)
@@ -111,6 +125,7 @@ class Sandbox:
             self._ended.set()
             self._watch.join()
             os.close(self._handle)
+            os.close(self._lifeline)
             self._handle = None
 
     def _end(self) -> None:
@@ -128,10 +143,10 @@ class Sandbox:
                 self._end()
                 return
 
-    def __enter__(self) -> "Sandbox":
+    def __enter__(self) -> "Sandbox":  # noqa: D105
         return self
 
-    def __exit__(self, *about: object) -> None:
+    def __exit__(self, *about: object) -> None:  # noqa: D105
         self.kill()
 
 
