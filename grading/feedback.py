@@ -82,8 +82,10 @@ def write(folder: Path, assignment: Assignment, result: Result) -> Path:
     Raises ValueError for a student or lab whose name cannot be the name of a file.
     """
     for name in (result.student, result.lab):
-        if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
-            raise ValueError(f"{name!r} cannot be the name of a file: rename the folder of the submission")
+        if name in ("", "..") or Path(name).name != name or "\0" in name:
+            raise ValueError(
+                f"{name!r} cannot be the name of a file: rename the folder or file of the submission"
+            )
     target = Path(folder) / result.student / f"{result.lab}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from grading.assignments import Assignment
 from grading.flags import for_student, kind
+from grading.lab import Lab
 from grading.result import Result
 
 # The colours of the book, each with a hatch, for print in black and white.
@@ -61,15 +61,15 @@ class LabReport:
     tasks: list[TaskReport]  # the hardest one first; at the end those of which no points are known
 
 
-def summary(results: Iterable[Result], assignments: Mapping[str, Assignment]) -> str:
+def summary(results: Iterable[Result], labs: Mapping[str, Lab]) -> str:
     """The report as a table of plain text.
 
-    `assignments` are those of the labs, by name; results of any other lab are left out of the tables, and counted.
+    `labs` are the labs by name; results of any other one are left out of the tables, and counted.
     Raises ReportError without a result of these labs.
     """
     results = list(results)
     lines = []
-    for lab in labs(results, assignments):
+    for lab in by_lab(results, labs):
         spread = f"mean {mean(lab.percents):.0f}%, median {median(lab.percents):.0f}%"
         count = len(lab.percents)
         lines += [f"{lab.name}: {_count(count, 'submission')}, {spread} of all points"]
@@ -92,18 +92,18 @@ def summary(results: Iterable[Result], assignments: Mapping[str, Assignment]) ->
     flags = _flags(results)
     if flags:
         lines += ["flags, by submissions", *[f"  {n:5}  {name}" for name, n in flags.most_common()], ""]
-    unknown = Counter(one.lab for one in results if one.lab not in assignments)
+    unknown = Counter(one.lab for one in results if one.lab not in labs)
     lines += [f"left out: {_count(n, 'submission')} of {lab}, which is no lab" for lab, n in unknown.items()]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def picture(results: Iterable[Result], assignments: Mapping[str, Assignment]) -> Figure:
+def picture(results: Iterable[Result], labs: Mapping[str, Lab]) -> Figure:
     """The report as a picture: a row a lab, and a row of flags and known mistakes.
 
-    `assignments` are those of the labs, by name. Raises ReportError without a result of these labs.
+    `labs` are the labs by name. Raises ReportError without a result of these labs.
     """
     results = list(results)
-    reports = labs(results, assignments)
+    reports = by_lab(results, labs)
     below = {"Flags": _flags(results), "Known mistakes": _mistakes(reports)}
     below = {title: counts for title, counts in below.items() if counts}
     heights = [1.3 + 0.27 * max(len(report.tasks), 4) for report in reports]
@@ -123,21 +123,20 @@ def picture(results: Iterable[Result], assignments: Mapping[str, Assignment]) ->
     return figure
 
 
-def labs(results: Sequence[Result], assignments: Mapping[str, Assignment]) -> list[LabReport]:
+def by_lab(results: Sequence[Result], labs: Mapping[str, Lab]) -> list[LabReport]:
     """The numbers behind the report, by lab. Raises ReportError without a result of these labs."""
     found = [
-        _lab(assignment, [one for one in results if one.lab == name])
-        for name, assignment in assignments.items()
+        _lab(lab, [one for one in results if one.lab == name])
+        for name, lab in labs.items()
         if any(one.lab == name for one in results)
     ]
     if not found:
-        what = f"no results of {', '.join(assignments) or 'any lab'}"
+        what = f"no results of {', '.join(labs) or 'any lab'}"
         raise ReportError(f"nothing to report on: {what}; grade submissions first")
     return found
 
 
-def _lab(assignment: Assignment, results: list[Result]) -> LabReport:
-    lab = assignment.lab
+def _lab(lab: Lab, results: list[Result]) -> LabReport:
     checks_of = {task.name: [check.name for check in task.checks] for task in lab.tasks}
     checks_of |= {name: [name] for name in lab.open_questions}
     tasks = [_task(name, checks, lab.points, results) for name, checks in checks_of.items() if checks]

@@ -21,7 +21,7 @@ from grading.flags import for_student
 from grading.lab import Lab, LabError, Task, names, read_lab
 from grading.notebook import load, nbgrader
 from grading.outputs import ESCAPES
-from grading.transplant import Answers, transplant
+from grading.transplant import Answers, recognise, transplant
 
 PASSED, WRONG, EMPTY, BY_HAND = "passed", "wrong", "not answered", "graded by hand"
 SETUP_SECONDS = 600  # of a set-up cell: the first one may load large libraries
@@ -55,10 +55,9 @@ class Report:
     warnings: tuple[str, ...]
 
     @property
-    def exit_code(self) -> int:
-        """0 when all is answered, passes, and gives no warning; 1 otherwise."""
-        done = all(outcome.state in (PASSED, BY_HAND) for outcome in self.outcomes)
-        return 0 if done and not self.warnings else 1
+    def passed(self) -> bool:
+        """Whether all is answered and passes, without a warning."""
+        return not self.warnings and all(outcome.state in (PASSED, BY_HAND) for outcome in self.outcomes)
 
     def __str__(self) -> str:
         """The report as a table."""
@@ -112,25 +111,14 @@ def validate(path: Path, labs_folder: Path, seconds: float = 60, progress: bool 
 
 def _which_lab(path: Path, submitted: dict, folder: Path) -> tuple[Lab, list[str]]:
     """The lab that a notebook is of, by its cells, or by its name where those say nothing."""
-    labs = [read_lab(folder, name) for name in names(folder)]
-    if not labs:
+    known = names(folder)
+    if not known:
         raise LabError(f"{folder} holds no lab: name the folder labs of the course")
-    found = _ids(submitted)
-    best = max(labs, key=lambda lab: (len(found & _ids(lab.notebook)), lab.name == path.stem))
-    if not found & _ids(best.notebook) and best.name != path.stem:
-        known = ", ".join(lab.name for lab in labs)
-        raise LabError(f"{path} is no lab: it has no cell of one. The labs are {known}")
-    renamed = [f"The file is named {path.name}. Hand it in as {best.name}.ipynb."]
-    return best, renamed if best.name != path.stem else []
-
-
-def _ids(notebook: dict) -> set[str]:
-    found = (nbgrader(cell).get("grade_id") for cell in notebook["cells"])
-    return {name for name in found if isinstance(name, str)}
-
-
-def _count(tasks: list[Task]) -> int:
-    return sum(len(task.checks) for task in tasks)
+    found = recognise(submitted, {name: load(folder / name / f"{name}.ipynb") for name in known}) or path.stem
+    if found not in known:
+        raise LabError(f"{path} is no lab: it has no cells of one. The labs are {', '.join(known)}")
+    renamed = f"The file is named {path.name}. Hand it in as {found}.ipynb."
+    return read_lab(folder, found), [] if found == path.stem else [renamed]
 
 
 def _answered(name: str, answers: Answers) -> bool:
@@ -155,18 +143,20 @@ class _Run:
         self.warnings: list[str] = []
         self.code = [cell for cell in lab.notebook["cells"] if cell["cell_type"] == "code"]
 
-    def in_place(self, tasks: list[Task], bar: tqdm) -> None:
+    def in_place(self, tasks: list[Task]) -> None:
         """Run all in the order of the lab; a task that loses the kernel is left out when the rest runs again."""
         left = list(tasks)
-        while any(check.name not in self.messages for task in left for check in task.checks):
-            at_work: list[Task] = []
-            try:
-                with _kernel() as kernel:
-                    self._through(kernel, left, at_work, bar)
-            except Lost as error:
-                for check in at_work[-1].checks:
-                    self.messages.setdefault(check.name, f"your answer was stopped: {error}")
-                left.remove(at_work[-1])
+        with self._bar(tasks, self.lab.name) as bar:
+            while any(check.name not in self.messages for task in left for check in task.checks):
+                at_work: list[Task] = []
+                try:
+                    with _kernel() as kernel:
+                        self._through(kernel, left, at_work, bar)
+                except Lost as error:
+                    left.remove(at_work[-1])
+                    for check in at_work[-1].checks:
+                        self.messages.setdefault(check.name, f"your answer was stopped: {error}")
+                    bar.update(len(self.messages) - bar.n)
 
     def _through(self, kernel: "_Kernel", tasks: list[Task], at_work: list[Task], bar: tqdm) -> None:
         """Run set-up cells, answers and checks. Raises Lost; the last of `at_work` is then to blame."""
@@ -180,34 +170,45 @@ class _Run:
                 ended[name] = kernel.run(self.answers.given[name], self.seconds)
             elif name in check_of and name not in self.messages:
                 at_work.append(check_of[name])
-                self.messages[name] = _in_words(
-                    kernel.run(cell["source"], self.seconds), ended[at_work[-1].name]
-                )
+                error = kernel.run(cell["source"], self.seconds)
+                self.messages[name] = _in_words(error, ended[at_work[-1].name])
                 bar.update(len(self.messages) - bar.n)
             elif not _is_asked(cell):
                 self._set_up(kernel, cell["source"], after=at_work)
 
-    def alone(self, tasks: list[Task], bar: tqdm) -> list[str]:
-        """Check each task with no other answer; returns a warning for each that does not pass so."""
-        warnings: list[str] = []
+    def alone(self, tasks: list[Task]) -> None:
+        """Check each task with no other answer, and warn of each that does not pass so."""
         left = list(tasks)
-        while left:
-            try:
+        with self._bar(tasks, f"{self.lab.name}, each answer alone") as bar:
+            while left:
                 with _kernel() as kernel:
                     for cell in self.code:
                         if not _is_asked(cell):
                             self._set_up(kernel, cell["source"], after=[])
                     kernel.run(KEEP, SETUP_SECONDS)
-                    while left:
-                        task = left.pop(0)
-                        bar.update(len(task.checks))
-                        sources = [self.answers.given[task.name], *(check.source for check in task.checks)]
-                        said = [kernel.run(source, self.seconds) for source in sources]
+                    while left and self._one_alone(kernel, left.pop(0), bar):
                         kernel.run(RESTORE, SETUP_SECONDS)
-                        warnings += [_needs_more(task, error) for error in said if error][:1]
-            except Lost as error:
-                warnings.append(_needs_more(task, str(error)))
-        return warnings
+
+    def _one_alone(self, kernel: "_Kernel", task: Task, bar: tqdm) -> bool:
+        """Run an answer and its checks; False when the kernel was lost."""
+        lost = error = ""
+        for source in (self.answers.given[task.name], *(check.source for check in task.checks)):
+            try:
+                error = error or kernel.run(source, self.seconds)
+            except Lost as why:
+                lost = error = str(why)
+                break
+        if error:
+            self.warnings.append(
+                f"The answer {task.name} needs something outside its cell, as from another answer. "
+                f"Without the other answers: {error[:MOST_WORDS]}"
+            )
+        bar.update(len(task.checks))
+        return not lost
+
+    def _bar(self, tasks: list[Task], what: str) -> tqdm:
+        checks = sum(len(task.checks) for task in tasks)
+        return tqdm(total=checks, desc=what, unit="check", disable=not (self.progress and tasks))
 
     def _set_up(self, kernel: "_Kernel", source: str, after: list[Task]) -> None:
         """Run a set-up cell. Raises LabError where it fails, unless an answer that ran before may be the reason."""
@@ -237,13 +238,6 @@ def _in_words(error: str, ended: str) -> str:
     if error.startswith("NameError"):
         return f"{error}\nAn answer has the names of the set-up cells; cells of your own are left out."
     return error.removeprefix("AssertionError: ").strip() if error else ""
-
-
-def _needs_more(task: Task, error: str) -> str:
-    return (
-        f"The answer {task.name} needs something outside its cell, as from another answer. "
-        f"Without the other answers: {error[:MOST_WORDS]}"
-    )
 
 
 class _Kernel:

@@ -94,9 +94,11 @@ def test_a_student_reads_what_was_right_and_what_was_not():
         ({"open_points": 1.5}, ["5.5 of 6 points", "1.5 of 2 points", "graded by hand"]),
         ({"open_points": 0.0, "messages": {"open": NOT_ANSWERED}}, ["4 of 6 points", "not answered"]),
         ({"answers": {}}, ["There is no answer to this task in your file."]),
+        ({"penalty": 1.5}, ["2.5 of 6 points", "1.5 points are off, as it was handed in late"]),
+        ({"penalty": 1.0}, ["3 of 6 points", "1 point is off, as it was handed in late"]),
         ({"submitted": "", "digest": ""}, ["time not known", "not known"]),
     ],
-    ids=["by hand", "not answered", "no answer", "nothing known"],
+    ids=["by hand", "not answered", "no answer", "late", "a little late", "nothing known"],
 )
 def test_states(changes, expected):
     said = words(page(TINY, result(**changes)))
@@ -163,7 +165,7 @@ def test_no_text_is_taken_for_html():
     assert "Content-Security-Policy" in text
 
 
-@pytest.mark.parametrize("name", ["a b", "ünï", "‮evil", "<b>", "a'\"b", "-rf", "%2e%2e", "CON"])
+@pytest.mark.parametrize("name", ["a b", "ünï", "‮evil", "<b>", "a'\"b", "-rf", "%2e%2e", "a\\b", "W" * 255])
 def test_odd_names_of_students_are_folders(tmp_path, name):
     target = write(tmp_path, TINY, result(student=name))
     assert target == tmp_path / name / "tiny.html"
@@ -171,7 +173,7 @@ def test_odd_names_of_students_are_folders(tmp_path, name):
     assert [path.name for path in target.parent.iterdir()] == ["tiny.html"]
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc", "a\\b", "a\0b"])
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc", "a/b", "a\0b"])
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match="cannot be the name of a file"):
         write(tmp_path / "feedback", TINY, result(student=name))

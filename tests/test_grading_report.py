@@ -6,15 +6,13 @@ from io import BytesIO
 import matplotlib
 import pytest
 
-from grading.assignments import Assignment, read_assignment
 from grading.lab import Lab
-from grading.report import ReportError, labs, picture, summary
+from grading.report import ReportError, by_lab, picture, summary
 from grading.result import Result
-from tests.results import SOLUTIONS, WRONG, result
+from tests.results import LAB, WRONG, result
 
-TINY = read_assignment(SOLUTIONS, SOLUTIONS.parent / "mutants", "tiny")
-OTHER = Assignment(Lab("other", TINY.lab.notebook, TINY.lab.tasks, {}), TINY.released)
-BOTH = {"tiny": TINY, "other": OTHER}
+OTHER = Lab("other", LAB.notebook, LAB.tasks, {})
+BOTH = {"tiny": LAB, "other": OTHER}
 FAILED = result(
     "eve", WRONG, 0.0, answers={}, flags=("not a notebook: the file is empty",), failed=True, digest=""
 )
@@ -34,7 +32,7 @@ def class_of(size, lab="tiny", seed=1):
             flags=("grade by hand: open", *["no cell bytes", "no cell double"] * (number % 3 == 0)),
         )
         if lab == "other":
-            known = OTHER.lab.points
+            known = OTHER.points
             one = Result("x", lab, known, dict(zip(known, points, strict=True)), hints=one.hints)
         made.append(one)
     return made
@@ -51,7 +49,7 @@ def four():
 
 
 def test_the_numbers_of_a_lab():
-    (lab,) = labs(four(), BOTH)
+    (lab,) = by_lab(four(), BOTH)
     assert (lab.name, lab.waiting, lab.failed) == ("tiny", 1, 1)
     assert lab.percents == pytest.approx([100, 100 / 6, 0, 0])
     tasks = {task.name: task for task in lab.tasks}
@@ -65,7 +63,7 @@ def test_the_numbers_of_a_lab():
 
 
 def test_points_graded_by_hand_can_be_part():
-    (lab,) = labs([result(open_points=1.0)], BOTH)
+    (lab,) = by_lab([result(open_points=1.0)], BOTH)
     assert lab.tasks[0].name == "open"
     assert lab.tasks[0].outcomes == {"part": 1}
     assert lab.tasks[0].share == 0.5
@@ -143,14 +141,14 @@ def test_a_lab_that_is_none_is_counted_and_left_out():
 
 
 @pytest.mark.parametrize(
-    ("results", "assignments", "said"),
+    ("results", "known", "said"),
     [([], BOTH, "no results of tiny, other"), ([result()], {}, "no results of any lab")],
     ids=["no results", "no labs"],
 )
 @pytest.mark.parametrize("make", [summary, picture])
-def test_nothing_to_report_on_is_an_error(make, results, assignments, said):
+def test_nothing_to_report_on_is_an_error(make, results, known, said):
     with pytest.raises(ReportError, match=said):
-        make(results, assignments)
+        make(results, known)
 
 
 def test_texts_of_flags_are_no_formulas():

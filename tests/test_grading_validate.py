@@ -60,7 +60,7 @@ def find(cells, name):
 
 def test_a_right_notebook_passes(hand_in):
     report = hand_in(double=DOUBLE, bytes=BYTES, open=OPEN)
-    assert (states(report), report.warnings, report.exit_code) == ([PASSED, PASSED, BY_HAND], (), 0)
+    assert (states(report), report.warnings, report.passed) == ([PASSED, PASSED, BY_HAND], (), True)
     assert str(report).splitlines()[:4] == [
         "tiny: visible checks of 4 of 6 points pass",
         "  double-check     3  passed",
@@ -71,7 +71,7 @@ def test_a_right_notebook_passes(hand_in):
 
 def test_an_untouched_lab_is_not_answered(hand_in):
     report = hand_in()
-    assert (states(report), report.warnings, report.exit_code) == ([EMPTY] * 3, (), 1)
+    assert (states(report), report.warnings, report.passed) == ([EMPTY] * 3, (), False)
 
 
 def test_only_the_visible_part_counts(hand_in):
@@ -121,7 +121,7 @@ def test_an_answer_that_needs_another_one_is_told(hand_in):
     (warning,) = report.warnings
     assert "The answer bytes needs something outside its cell" in warning
     assert "name 'FOUR' is not defined" in warning
-    assert report.exit_code == 1
+    assert not report.passed
 
 
 def test_cells_of_ones_own_are_left_out(hand_in):
@@ -143,6 +143,7 @@ def test_missing_doubled_and_renamed(hand_in):
     assert report.lab == "tiny"
     assert states(report)[:2] == [EMPTY, PASSED]
     renamed, missing, doubled = report.warnings
+    assert not report.passed
     assert renamed == "The file is named tiny (1).ipynb. Hand it in as tiny.ipynb."
     assert missing.startswith("The cell “double” is not in your notebook")
     assert doubled.startswith("The cell “bytes” stands 2 times")
@@ -184,7 +185,7 @@ def test_what_is_no_notebook_is_refused(tmp_path, labs, content, said):
 def test_a_notebook_of_no_lab_is_refused(tmp_path, labs):
     path = tmp_path / "mine.ipynb"
     path.write_text('{"cells": []}')
-    with pytest.raises(LabError, match=r"no cell of one. The labs are broken, tiny"):
+    with pytest.raises(LabError, match=r"no cells of one. The labs are broken, tiny"):
         validate(path, labs, progress=False)
     with pytest.raises(LabError, match="holds no lab"):
         validate(path, tmp_path / "elsewhere", progress=False)
