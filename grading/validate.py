@@ -5,6 +5,7 @@ clean lab, as grading does, so cells that grading would not see do not help here
 """
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from grading.transplant import Answers, recognise, transplant
 
 PASSED, WRONG, EMPTY, BY_HAND = "passed", "wrong", "not answered", "graded by hand"
 SETUP_SECONDS = 600  # of a set-up cell: the first one may load large libraries
+FILE = re.compile(r"\(\S+\.py, (?=line \d+\)$)")  # the cell's own file, in the words of a SyntaxError
 MOST_WORDS = 600  # characters of a message
 KEEP = "_kept = None; _kept = dict(globals()); _kept['_kept'] = _kept"
 RESTORE = (
@@ -254,7 +256,7 @@ class _Kernel:
         try:
             self._client.execute_cell(cell, 0, store_history=False)
         except CellExecutionError as error:
-            return ESCAPES.sub("", f"{error.ename}: {error.evalue}")
+            return FILE.sub("(", ESCAPES.sub("", f"{error.ename}: {error.evalue}"))
         except CellTimeoutError:
             raise Lost(f"it took longer than {seconds:g} s") from None
         except DeadKernelError:

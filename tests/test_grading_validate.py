@@ -86,7 +86,7 @@ def test_what_is_wrong_is_said_in_words(hand_in):
     assert states(report) == [WRONG, WRONG, EMPTY]
     assert report.outcomes[0].message == "double each value, the negative ones too"
     assert "NameError: name 'bytes_of_three' is not defined" in report.outcomes[1].message
-    assert "Your cell ended with SyntaxError: expected ':'" in report.outcomes[1].message
+    assert "Your cell ended with SyntaxError: expected ':' (line 1)" in report.outcomes[1].message
     assert "double each value, the negative ones too" in str(report)
 
 
