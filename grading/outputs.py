@@ -11,6 +11,7 @@ MOST_PICTURE = 1 << 20  # bytes
 PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "\n... cut: the cell printed more\n"
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours of a terminal
+FILE = re.compile(r"\(\S+\.py, (?=line \d+\)$)")  # the cell's own file, in the words of a SyntaxError
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -30,7 +31,8 @@ class Outputs:
         if kind == "stream":
             self._stream("stderr" if content.get("name") == "stderr" else "stdout", content.get("text"))
         elif kind == "error":
-            self.error = f"{self._clean(content.get('ename'))}: {self._clean(content.get('evalue'))}"[:1000]
+            error = f"{self._clean(content.get('ename'))}: {self._clean(content.get('evalue'))}"
+            self.error = FILE.sub("(", error)[:1000]
             self._stream("stderr", self.error)
         elif kind in ("display_data", "execute_result") and isinstance(content.get("data"), dict):
             self._display(content["data"])

@@ -5,7 +5,6 @@ clean lab, as grading does, so cells that grading would not see do not help here
 """
 
 import contextlib
-import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +20,11 @@ from tqdm import tqdm
 from grading.flags import for_student
 from grading.lab import Lab, LabError, Task, names, read_lab
 from grading.notebook import load, nbgrader
-from grading.outputs import ESCAPES
+from grading.outputs import ESCAPES, FILE
 from grading.transplant import Answers, recognise, transplant
 
 PASSED, WRONG, EMPTY, BY_HAND = "passed", "wrong", "not answered", "graded by hand"
 SETUP_SECONDS = 600  # of a set-up cell: the first one may load large libraries
-FILE = re.compile(r"\(\S+\.py, (?=line \d+\)$)")  # the cell's own file, in the words of a SyntaxError
 MOST_WORDS = 600  # characters of a message
 KEEP = "_kept = None; _kept = dict(globals()); _kept['_kept'] = _kept"
 RESTORE = (
