@@ -120,7 +120,7 @@ class Sandbox:
     def kill(self) -> None:
         """End everything in the sandbox, and return when it is gone; a second call does nothing."""
         if self._handle is not None:
-            self._end()
+            self.end()
             self.process.wait()
             self._ended.set()
             self._watch.join()
@@ -128,7 +128,8 @@ class Sandbox:
             os.close(self._lifeline)
             self._handle = None
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End everything in the sandbox, and do not wait."""
         with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
             # the first process of the namespace takes all others with it
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
@@ -140,7 +141,7 @@ class Sandbox:
                 _memory(self.pid, _proportional) > self.limits.memory
             ):
                 self.overran = True
-                self._end()
+                self.end()
                 return
 
     def __enter__(self) -> "Sandbox":  # noqa: D105
