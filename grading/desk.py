@@ -110,7 +110,7 @@ class Desk:
         typed = gradebook.record(self.gradebook, assignment.lab, result, self.output)
         final = result.with_typed(typed)
         write_feedback(self.output / "feedback", assignment, final)
-        self.store.keep(assignment, result)  # last, so that what is in it is everywhere
+        self.store.keep(assignment, result, typed)  # last, so that what is in it is everywhere
         self.results.append(final)
         return final
 

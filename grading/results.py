@@ -8,9 +8,10 @@ from pathlib import Path
 
 from grading.assignments import Assignment
 from grading.collect import Submission
-from grading.result import Result
+from grading.result import Result, Typed
 
 SECONDS_A_DAY = 24 * 60 * 60
+NOTHING = Typed({}, {})
 
 
 class Store:
@@ -19,8 +20,8 @@ class Store:
     def __init__(self, folder: Path):
         self.folder = Path(folder)
 
-    def keep(self, assignment: Assignment, result: Result) -> None:
-        """Write a result, and for which state of the lab it counts."""
+    def keep(self, assignment: Assignment, result: Result, typed: Typed = NOTHING) -> None:
+        """Write a result, what a teacher typed, and for which state of the lab it counts."""
         target = self._path(result.student, result.lab)
         target.parent.mkdir(parents=True, exist_ok=True)
         replace(
@@ -28,7 +29,7 @@ class Store:
         )
 
     def find(self, assignment: Assignment, submission: Submission) -> Result | None:
-        """The result of exactly this submission for exactly this lab, None where there is none."""
+        """The result of exactly this submission for exactly this lab, without what was typed; None where there is none."""
         try:
             kept = json.loads(self._path(submission.student, submission.lab).read_text(encoding="utf-8"))
             result = Result.from_json(json.dumps(kept["result"]))
@@ -38,9 +39,14 @@ class Store:
         return result if same else None
 
     def all(self) -> list[Result]:
-        """All results, ordered by student and lab. Raises ValueError for a file that is none."""
-        kept = [path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("*/*.json"))]
-        return [Result.from_json(json.dumps(json.loads(text)["result"])) for text in kept]
+        """All results with what was typed, ordered by student and lab. Raises ValueError for a file that is none."""
+        all_kept = [
+            json.loads(path.read_text(encoding="utf-8")) for path in sorted(self.folder.glob("*/*.json"))
+        ]
+        return [
+            Result.from_json(json.dumps(kept["result"])).with_typed(Typed(**kept["typed"]))
+            for kept in all_kept
+        ]
 
     def _path(self, student: str, lab: str) -> Path:
         return self.folder / student / f"{lab}.json"

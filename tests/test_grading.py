@@ -17,7 +17,7 @@ from grading.desk import sort_out
 from grading.lab import LabError, names, read_lab
 from grading.notebook import NotebookError, load, nbgrader
 from grading.release import release
-from grading.result import Result
+from grading.result import Result, Typed
 from grading.results import Store, line, penalty, write_grades
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
@@ -176,6 +176,9 @@ def test_the_store_finds_a_result_for_the_same_submission_and_lab_only(tmp_path)
     assert store.find(changed, submission) is None
     assert store.find(assignment, Submission("ada", "tiny", b"{ }")) is None
     assert store.all() == [kept]
+    store.keep(assignment, kept, Typed({"open": 1.0}, {"open": "Good."}))
+    assert store.find(assignment, submission) == kept
+    assert store.all()[0].points == {"a": 2.0, "open": 1.0}
     assert [path.name for path in (tmp_path / "ada").iterdir()] == ["tiny.json"]
 
 
