@@ -30,10 +30,10 @@ labs: environment  ## make labs/ from solutions/
 
 grade: environment  ## grade a folder of submissions: make grade SUBMISSIONS=folder
 	$(if $(SUBMISSIONS),,$(error name the folder of submissions: make grade SUBMISSIONS=folder))
-	$(BIN)/python -m grading grade "$(SUBMISSIONS)" $(ARGS)
+	$(BIN)/python -m grading grade --submissions "$(SUBMISSIONS)" $(ARGS)
 
 grade-report: environment  ## grade known wrong and right answers: how good are the labs' checks?
-	$(BIN)/python -m grading report $(ARGS)
+	$(BIN)/python -m grading prove $(ARGS)
 
 validate: environment  ## the simulator beside published chips and other simulators
 	$(BIN)/python -m tools.validate
@@ -43,6 +43,8 @@ bench: environment  ## full-size measurements, beside other libraries and simula
 	$(BIN)/python -m bench.eie
 	$(BIN)/python -m bench.eyeriss
 	$(BIN)/python -m bench.systolic
+	$(BIN)/python -m bench.grading
+	$(BIN)/python -m bench.grading --lab cost --submissions 20
 
 clean:           ## remove what was built; the environment and the notebooks stay
 	rm -rf _build .jupyter_cache .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info

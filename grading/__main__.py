@@ -1,116 +1,132 @@
-"""The command line: `python -m grading release | grade | report`."""
+"""Grade the course's labs: from a lab's source to a class's marks.
+
+python -m grading release --bundle class.zip         the course for the class, without solutions
+python -m grading collect pruning --from inbound     the newest submission of each student, into submissions/
+python -m grading grade pruning                      marks, feedback and gradebook, into grades/
+python -m grading report                             how the class did, as a picture
+python -m grading validate labs/pruning/pruning.ipynb    what a student runs before handing in
+python -m grading prove                              that the labs' own checks are good
+"""
 
 import argparse
+import os
 import sys
-import tempfile
+from datetime import datetime
 from pathlib import Path
-
-from tqdm import tqdm
-
-from grading import lab as labs_of
-from grading import proof
-from grading.collect import CollectError, Submission, collect
-from grading.lab import LabError
-from grading.notebook import NotebookError
-from grading.release import release
-from grading.results import Grade, write_feedback, write_grades
-from grading.run import NbgraderRun, Result
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments of the three commands."""
-    top = argparse.ArgumentParser(prog="python -m grading", description=__doc__.splitlines()[0])
+    """The arguments of all commands."""
+    top = argparse.ArgumentParser(
+        prog="python -m grading", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     top.add_argument("--solutions", type=Path, default=ROOT / "solutions", help="the instructor's notebooks")
-    commands = top.add_subparsers(dest="command", required=True)
+    top.add_argument(
+        "--mutants", type=Path, default=ROOT / "tests/mutants", help="known wrong and right answers"
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    one = commands.add_parser("release", help="make labs/ from solutions/")
-    one.add_argument("names", nargs="*", metavar="NAME", help="labs to make (default: all)")
-    one.add_argument("--labs", type=Path, default=ROOT / "labs", help="where to write them")
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text)
 
-    one = commands.add_parser("grade", help="grade a folder of submissions: FOLDER/STUDENT/LAB.ipynb")
-    one.add_argument("submissions", type=Path, metavar="FOLDER", help="one folder a student in it")
-    one.add_argument("--output", type=Path, default=ROOT / "grades", help="for grades.csv and feedback/")
-    one.add_argument("--lab", help="grade this lab only")
+    one = command(
+        "release", "Make the students' labs from solutions/, and with --bundle all that a class needs."
+    )
+    one.add_argument("labs", nargs="*", metavar="LAB", help="labs to make (default: all)")
+    one.add_argument("--labs", type=Path, default=ROOT / "labs", dest="to", help="where to write them")
+    one.add_argument(
+        "--bundle", type=Path, help="write a new folder or .zip with the course and these labs instead"
+    )
 
-    one = commands.add_parser("report", help="grade known wrong and right answers: how good are the checks?")
-    one.add_argument("names", nargs="*", metavar="NAME", help="labs to prove (default: all)")
-    one.add_argument("--mutants", type=Path, default=ROOT / "tests/mutants", help="the known answers")
+    one = command(
+        "collect", "Copy the newest submission of each student from an exchange or a learning platform."
+    )
+    one.add_argument("lab", metavar="LAB")
+    one.add_argument(
+        "--from", type=Path, required=True, dest="source", metavar="SOURCE",
+        help="the inbound folder of nbgrader's exchange, or a folder or zip file with one folder a student",
+    )  # fmt: skip
+    one.add_argument(
+        "--submissions", type=Path, default=Path("submissions"), help="where to (default: submissions)"
+    )
+
+    one = command(
+        "grade", "Grade submissions in a sandbox: marks as CSV, feedback as HTML, and nbgrader's gradebook."
+    )
+    one.add_argument(
+        "labs", nargs="*", metavar="LAB", help="labs to grade (default: all that were handed in)"
+    )
+    one.add_argument(
+        "--submissions", type=Path, default=Path("submissions"),
+        help="a folder of STUDENT/LAB.ipynb or STUDENT/LAB/LAB.ipynb (default: submissions)",
+    )  # fmt: skip
+    one.add_argument(
+        "--output", type=Path, default=ROOT / "grades", help="for marks and feedback (default: grades)"
+    )
+    where = one.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=_count, default=os.cpu_count(), help="graders at once (default: all cores)"
+    )
+    where.add_argument(
+        "--scheduler", metavar="tcp://HOST:PORT", help="grade on the workers of this Dask scheduler"
+    )
+    one.add_argument("--gradebook", metavar="URL", help="sqlite:///PATH or postgresql://USER@HOST/NAME "
+                     "(default: gradebook.db in the output)")  # fmt: skip
+    one.add_argument(
+        "--resume", action="store_true", help="keep the marks of submissions that have not changed"
+    )
+    one.add_argument(
+        "--seconds", type=float, default=60, help="limit for a cell and for a check (default: 60)"
+    )
+    one.add_argument("--memory", type=float, default=3, help="limit for a submission in GiB (default: 3)")
+    one.add_argument("--seed", type=int, help="of the random test inputs, as an earlier result recorded it")
+    one.add_argument("--due", type=_time, metavar="TIME", help="when it is due, as 2026-11-30T23:59")
+    one.add_argument(
+        "--late", type=float, default=10, help="percent of the maximum off for each day late (default: 10)"
+    )
+
+    one = command(
+        "report", "Show how a class did: marks, hardest tasks, common mistakes, flags, as a picture."
+    )
+    one.add_argument(
+        "--output", type=Path, default=ROOT / "grades", help="where `grade` wrote (default: grades)"
+    )
+
+    one = command("validate", "Run the visible checks of a lab, as a student does before handing in.")
+    one.add_argument("file", type=Path, metavar="FILE", help="a lab's notebook")
+    one.add_argument("--labs", type=Path, default=ROOT / "labs", dest="released", help="the released labs")
+
+    one = command("prove", "Grade known wrong and right answers: how good are the labs' checks?")
+    one.add_argument("labs", nargs="*", metavar="LAB", help="labs to prove (default: all)")
     return top
 
 
-def do_release(arguments: argparse.Namespace) -> int:
-    """Make the labs; 0, or LabError."""
-    for name in arguments.names or labs_of.names(arguments.solutions):
-        print(release(name, arguments.solutions, arguments.labs) / f"{name}.ipynb")
-    return 0
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least one worker")
+    return number
 
 
-def do_grade(arguments: argparse.Namespace) -> int:
-    """Grade all submissions; 0 when each could be run, 1 when one was flagged as failed."""
-    known = labs_of.names(arguments.solutions)
-    if arguments.lab and arguments.lab not in known:
-        raise LabError(f"unknown lab {arguments.lab}: the labs are {', '.join(known) or '(none)'}")
-    submissions = collect(arguments.submissions)
-    if arguments.lab:
-        submissions = [one for one in submissions if one.lab == arguments.lab]
-        if not submissions:
-            raise CollectError(f"{arguments.submissions} holds no submission of {arguments.lab}")
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    grades = []
-    with tempfile.TemporaryDirectory() as folder:
-        asked = sorted({one.lab for one in submissions} & set(known))
-        run = NbgraderRun(Path(folder), arguments.solutions, asked)
-        for one in tqdm(submissions, desc="grading", unit="submission"):
-            possible = labs_of.read_lab(arguments.solutions, one.lab).points if one.lab in known else {}
-            grade = Grade(one.student, one.lab, outcome(run, one, known), possible)
-            write_feedback(arguments.output / "feedback", grade)
-            tqdm.write(grade.line(), file=sys.stdout)
-            grades.append(grade)
-    write_grades(arguments.output / "grades.csv", grades)
-    failed = sum(grade.result.failed for grade in grades)
-    print(f"{len(grades)} graded, {failed} of them could not be run: {arguments.output / 'grades.csv'}")
-    return 1 if failed else 0
-
-
-def outcome(run: NbgraderRun, submission: Submission, known: list[str]) -> Result:
-    """Grade one submission; a broken one is a flag and no points, never the end of the batch."""
-    if submission.lab not in known:
-        return Result(flag=f"unknown lab: the labs are {', '.join(known)}", failed=True)
-    try:
-        return run.grade(submission.lab, submission.path)
-    except NotebookError as error:
-        return Result(flag=str(error), failed=True)
-
-
-def do_report(arguments: argparse.Namespace) -> int:
-    """Print how many wrong answers each lab catches; 0 when all, 1 otherwise."""
-    verdicts = {}
-    for name in arguments.names or labs_of.names(arguments.solutions):
-        lab = labs_of.read_lab(arguments.solutions, name)
-        verdicts[name] = proof.prove(lab, proof.load_mutants(arguments.mutants / f"{name}.py"))
-    print(proof.table(verdicts))
-    bad = [
-        (name, verdict) for name, found in verdicts.items() for verdict in found if not verdict.as_it_should
-    ]
-    for name, verdict in bad:
-        kind = "wrong answer passed" if verdict.wrong else "right answer lost its points"
-        print(f"  {name}/{verdict.check}: {kind}: {verdict.answer} ({verdict.outcome})")
-    return 1 if bad else 0
-
-
-COMMANDS = {"release": do_release, "grade": do_grade, "report": do_report}
+def _time(text: str) -> datetime:
+    """A time; without a zone that of this machine."""
+    return datetime.fromisoformat(text).astimezone()
 
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; an error is one line on stderr and exit code 2."""
     arguments = parser().parse_args(words)
+    from grading import commands  # what it needs takes a second to load, and --help should not wait
+
     try:
-        return COMMANDS[arguments.command](arguments)
-    except (LabError, NotebookError, CollectError) as error:
+        return commands.COMMANDS[arguments.command](arguments)
+    except commands.ERRORS as error:
         print(f"grading: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("grading: stopped; what is done is kept, go on with --resume", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

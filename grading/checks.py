@@ -4,7 +4,6 @@ A graded cell calls the student's functions by their names. Here those names are
 to another process as plain values and bring back the result: the cell itself never meets an object of the student's.
 """
 
-import ast
 import contextlib
 import os
 import random
@@ -18,7 +17,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from grading.wire import WireError, crossed, receive, send
+from grading.wire import WireError, crossed, encode, receive
 
 # Errors that a check may want to catch come back as themselves, all others as RuntimeError.
 KNOWN = (
@@ -32,11 +31,6 @@ Call = Callable[[str, tuple, dict], tuple[Any, tuple, dict]]
 
 class ConnectionLost(BaseException):
     """The student's process is gone: no check may catch this."""
-
-
-def functions(source: str) -> list[str]:
-    """The names of the functions that a solution cell defines."""
-    return [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
 
 
 def remote(channel: socket.socket) -> Call:
@@ -58,14 +52,14 @@ def remote(channel: socket.socket) -> Call:
 
 def ask(channel: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
     """Send a request and return the reply. Raises ConnectionLost, WireError when the request cannot be sent."""
+    number = random.SystemRandom().getrandbits(48)
+    frame = encode(request | {"id": number})
     try:
-        send(channel, request | {"id": (number := random.SystemRandom().getrandbits(48))})
+        channel.sendall(frame)
         reply = receive(channel)
     except OSError:
         raise ConnectionLost("the process has ended") from None
     except WireError as error:
-        if "cannot be sent" in str(error):
-            raise
         raise ConnectionLost(f"the answer cannot be read: {error}") from None
     if reply is None:
         raise ConnectionLost("the process has ended")
@@ -86,6 +80,8 @@ def local(defined: Mapping[str, Any]) -> Call:
     """Calls of functions of this process, whose values cross as they would to another one."""
 
     def call(name: str, args: tuple, kwargs: dict) -> tuple[Any, tuple, dict]:
+        if name not in defined:
+            raise NameError(f"the function {name} is not defined")
         given, named = crossed(args), crossed(kwargs)
         value = defined[name](*given, **named)
         try:

@@ -153,10 +153,10 @@ class Kernel:
             if time.monotonic() >= deadline:
                 raise SandboxError(f"the kernel in the sandbox did not answer within {START_SECONDS} s")
 
-    def __enter__(self) -> "Kernel":
+    def __enter__(self) -> "Kernel":  # noqa: D105
         return self
 
-    def __exit__(self, *about: object) -> None:
+    def __exit__(self, *about: object) -> None:  # noqa: D105
         self.close()
 
 

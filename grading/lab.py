@@ -1,5 +1,6 @@
 """What a lab asks: its tasks, the cells that check them, their points."""
 
+import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,12 @@ class LabError(ValueError):
 
 @dataclass(frozen=True)
 class Check:
-    """A graded cell: its `grade_id`, its points, its source with the hidden tests."""
+    """A graded cell: its `grade_id`, its points, its source with the hidden tests, the functions that it calls."""
 
     name: str
     points: float
     source: str
+    calls: tuple[str, ...]
 
     @property
     def visible(self) -> str:
@@ -56,6 +58,11 @@ class Lab:
         } | self.open_questions
 
 
+def functions(source: str) -> list[str]:
+    """The names of the functions that a solution cell defines."""
+    return [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+
+
 def names(solutions: Path) -> list[str]:
     """The names of all labs below a folder of solutions."""
     return sorted(path.stem for path in Path(solutions).glob("*/*.ipynb") if path.stem == path.parent.name)
@@ -81,6 +88,7 @@ def read_lab(solutions: Path, name: str) -> Lab:
                 raise LabError(
                     f"{name}: the graded cell {about['grade_id']} stands before every solution cell"
                 )
-            check = Check(about["grade_id"], float(about["points"]), cell["source"])
+            calls = tuple(functions(tasks[-1].source))
+            check = Check(about["grade_id"], float(about["points"]), cell["source"], calls)
             tasks[-1] = Task(tasks[-1].name, tasks[-1].source, (*tasks[-1].checks, check))
     return Lab(name, notebook, tuple(tasks), questions)

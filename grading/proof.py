@@ -8,23 +8,25 @@ where a source replaces the whole solution cell. Everything runs in this process
 is proved here is the course's own code.
 """
 
-import contextlib
 import copy
-import io
 import runpy
-import sys
 import types
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 
+from grading.checks import local, run_check, run_quietly, stand_ins
 from grading.course import CODE_STUB
 from grading.lab import Check, Lab, LabError, Task
 from grading.notebook import nbgrader
 
-ACCIDENTS = (NameError, SyntaxError, ImportError)  # a wrong answer must be wrong, not broken
+ACCIDENTS = (
+    "NameError",
+    "SyntaxError",
+    "ImportError",
+    "ModuleNotFoundError",
+)  # a wrong answer must be wrong, not broken
 
 
 @dataclass(frozen=True)
@@ -60,24 +62,19 @@ def prepare(lab: Lab) -> dict:
     for cell in lab.notebook["cells"]:
         about = nbgrader(cell)
         if cell["cell_type"] == "code" and not about.get("grade") and not about.get("solution"):
-            _execute(cell["source"], namespace)
+            run_quietly(cell["source"], namespace)
     return namespace
 
 
-def grade(answer: str, check: Check, prepared: dict) -> tuple[str, bool]:
+def grade(answer: str, check: Check, prepared: dict, seed: int = 0) -> tuple[str, bool]:
     """Put an answer to a check; return "passed" or the error, and whether only a hidden test found it.
 
     The other tasks stay unsolved: a check may use its own task's answer only.
     """
-    namespace = _fresh(prepared)
-    try:
-        _execute(answer, namespace)
-        _execute(check.source, namespace)
-    except Exception as error:
-        if isinstance(error, ACCIDENTS):
-            raise LabError(f"{check.name}: an answer is broken, not wrong: {error!r}") from error
-        return f"{type(error).__name__}: {error}", _passes(answer, check.visible, prepared)
-    return "passed", False
+    said = _run(answer, check, check.source, prepared, seed)
+    if said.startswith(ACCIDENTS):
+        raise LabError(f"{check.name}: an answer is broken, not wrong: {said}")
+    return (said, not _run(answer, check, check.visible, prepared, seed)) if said else ("passed", False)
 
 
 def prove(lab: Lab, mutants: dict) -> list[Verdict]:
@@ -124,14 +121,14 @@ def table(verdicts: dict[str, list[Verdict]]) -> str:
     return "\n".join(lines)
 
 
-def _passes(answer: str, source: str, prepared: dict) -> bool:
-    namespace = _fresh(prepared)
+def _run(answer: str, check: Check, source: str, prepared: dict, seed: int) -> str:
+    """What a check says of an answer, "" when it passes; values cross as in a real run, where two processes talk."""
+    defined = _fresh(prepared)
     try:
-        _execute(answer, namespace)
-        _execute(source, namespace)
-    except Exception:  # whatever the student's code raises, it did not pass
-        return False
-    return True
+        run_quietly(answer, defined)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return run_check(source, _fresh(prepared) | stand_ins(check.calls, local(defined)), seed)
 
 
 def _fresh(prepared: dict) -> dict:
@@ -141,14 +138,3 @@ def _fresh(prepared: dict) -> dict:
         k: v if isinstance(v, shared) or k == "__builtins__" else copy.deepcopy(v)
         for k, v in prepared.items()
     }
-
-
-def _execute(source: str, namespace: dict) -> None:
-    """Run a cell silently, pictures included."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            exec(compile(source, "<cell>", "exec"), namespace)
-        finally:
-            if pyplot := sys.modules.get("matplotlib.pyplot"):
-                pyplot.close("all")

@@ -22,6 +22,7 @@ class Result:
     seed : int, the seed of the random test inputs
     submitted : str, the time of the hand-in in ISO 8601, "" if unknown
     digest : str, SHA-256 of the submitted file
+    penalty : float, the points off for a late hand-in
     """
 
     student: str
@@ -37,11 +38,13 @@ class Result:
     seed: int = 0
     submitted: str = ""
     digest: str = ""
+    penalty: float = 0.0
 
     @property
     def total(self) -> float:
-        """The sum of the points that were given; what a person must grade counts nothing yet."""
-        return sum(value for value in self.points.values() if value is not None)
+        """The points that were given less the penalty; what a person must grade counts nothing yet."""
+        given = sum(value for value in self.points.values() if value is not None)
+        return max(0.0, given - self.penalty)
 
     @property
     def maximum(self) -> float:
@@ -58,5 +61,5 @@ class Result:
         try:
             data = json.loads(text)
             return cls(**data | {"flags": tuple(data["flags"])})
-        except (TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"not a result of grading: {error}") from None

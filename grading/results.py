@@ -1,59 +1,107 @@
-"""Write what grading found: `grades.csv` and a page of feedback for each submission."""
+"""Keep results: a file a submission, so that nothing is lost and grading can be resumed, and the table `grades.csv`."""
 
 import csv
-from dataclasses import dataclass
+import json
+import math
+from datetime import datetime
 from pathlib import Path
 
-from grading.run import Result
+from grading.assignments import Assignment
+from grading.collect import Submission
+from grading.result import Result
+
+SECONDS_A_DAY = 24 * 60 * 60
 
 
-@dataclass(frozen=True)
-class Grade:
-    """One row of the grades: a submission, its result, and the points that the lab gives for each cell."""
+class Store:
+    """Results in a folder, as `STUDENT/LAB.json`, each written in one step."""
 
-    student: str
-    lab: str
-    result: Result
-    possible: dict[str, float]
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
 
-    @property
-    def points(self) -> dict[str, float | None]:
-        """The points of each graded cell: none where the submission could not be run."""
-        return {name: self.result.points.get(name, 0.0) for name in self.possible}
+    def keep(self, assignment: Assignment, result: Result) -> None:
+        """Write a result, and for which state of the lab it counts."""
+        target = self._path(result.student, result.lab)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace(
+            target, json.dumps({"lab": assignment.digest, "result": json.loads(result.to_json())}, indent=1)
+        )
 
-    @property
-    def total(self) -> float:
-        """All points but those that are graded by hand."""
-        return sum(value for value in self.points.values() if value is not None)
+    def find(self, assignment: Assignment, submission: Submission) -> Result | None:
+        """The result of exactly this submission for exactly this lab, None where there is none."""
+        try:
+            kept = json.loads(self._path(submission.student, submission.lab).read_text(encoding="utf-8"))
+            result = Result.from_json(json.dumps(kept["result"]))
+        except (OSError, ValueError, KeyError, TypeError):  # none yet, or of another version: grade anew
+            return None
+        same = kept["lab"] == assignment.digest and result.digest == submission.digest
+        return result if same else None
 
-    def line(self) -> str:
-        """One line for the terminal."""
-        flag = f"   {self.result.flag}" if self.result.flag else ""
-        return f"{self.student:<24} {self.lab:<20} {self.total:5g} / {sum(self.possible.values()):g}{flag}"
+    def all(self) -> list[Result]:
+        """All results, ordered by student and lab. Raises ValueError for a file that is none."""
+        kept = [path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("*/*.json"))]
+        return [Result.from_json(json.dumps(json.loads(text)["result"])) for text in kept]
+
+    def _path(self, student: str, lab: str) -> Path:
+        return self.folder / student / f"{lab}.json"
 
 
-def write_grades(path: Path, grades: list[Grade]) -> None:
-    """Write one row a submission; the file is replaced in one step.
-
-    Columns: student, lab, a column for each graded cell (empty where it is graded by hand, or where another lab
-    has it), total, max, flag.
-    """
-    cells = list(dict.fromkeys(name for grade in grades for name in grade.possible))
-    part = path.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.DictWriter(file, ["student", "lab", *cells, "total", "max", "flag"], restval="")
-        rows.writeheader()
-        for grade in grades:
-            points = {name: "" if value is None else f"{value:g}" for name, value in grade.points.items()}
-            sums = {"total": f"{grade.total:g}", "max": f"{sum(grade.possible.values()):g}"}
-            about = {"student": grade.student, "lab": grade.lab, "flag": grade.result.flag}
-            rows.writerow(about | points | sums)
+def replace(path: Path, text: str) -> None:
+    """Write a file in one step: who is killed leaves the old one or the new one."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)
 
 
-def write_feedback(folder: Path, grade: Grade) -> None:
-    """Write `folder/STUDENT/LAB.html`; nothing where there is no feedback."""
-    if grade.result.feedback:
-        target = folder / grade.student / f"{grade.lab}.html"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(grade.result.feedback, encoding="utf-8")
+def line(result: Result) -> str:
+    """A result as one line for the terminal."""
+    late = f"   late: {result.penalty:g} points off" if result.penalty else ""
+    flags = f"   {'; '.join(result.flags)}" if result.flags else ""
+    return f"{result.student:<24} {result.lab:<20} {result.total:5g} / {result.maximum:g}{late}{flags}"
+
+
+def penalty(result: Result, due: datetime, percent: float) -> float:
+    """Points off for a late hand-in: some percent of the maximum for each day begun, all points at most.
+
+    Nothing where the time of the hand-in is not known. `due` has a time zone.
+    """
+    if not result.submitted:
+        return 0.0
+    late = (datetime.fromisoformat(result.submitted) - due).total_seconds()
+    days = math.ceil(late / SECONDS_A_DAY)
+    return min(result.maximum, days * percent / 100 * result.maximum) if days > 0 else 0.0
+
+
+def write_grades(path: Path, results: list[Result]) -> None:
+    """Write one row a submission, ordered by student and lab; the file is replaced in one step.
+
+    Columns: student, lab, a column for each graded cell (empty where it is graded by hand, or where another lab
+    has it), penalty, total, max, flags, submitted, seed.
+    """
+    cells = list(dict.fromkeys(name for result in results for name in result.possible))
+    columns = ["student", "lab", *cells, "penalty", "total", "max", "flags", "submitted", "seed"]
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.DictWriter(file, columns, restval="")
+        rows.writeheader()
+        for result in sorted(results, key=lambda result: (result.student, result.lab)):
+            points = {name: "" if value is None else f"{value:g}" for name, value in result.points.items()}
+            rows.writerow(
+                points
+                | {
+                    "student": _cell(result.student),
+                    "lab": result.lab,
+                    "penalty": f"{result.penalty:g}",
+                    "total": f"{result.total:g}",
+                    "max": f"{result.maximum:g}",
+                    "flags": _cell("; ".join(result.flags)),
+                    "submitted": result.submitted,
+                    "seed": result.seed,
+                }
+            )
+    part.replace(path)
+
+
+def _cell(text: str) -> str:
+    """A text that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text

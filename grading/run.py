@@ -10,13 +10,13 @@ import importlib.util
 import random
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from grading.assignments import Assignment
+from grading.collect import Submission
 from grading.kernel import Kernel, KernelDied, KernelLate
-from grading.lab import Check, Lab, Task
-from grading.notebook import NotebookError, nbgrader, parse
+from grading.lab import Check, Task
+from grading.notebook import NotebookError, parse
 from grading.outputs import Outputs
 from grading.result import Result
 from grading.sandbox import Limits
@@ -31,56 +31,6 @@ NOT_ANSWERED = "not answered yet"
 
 class GradingError(RuntimeError):
     """A submission could not be graded, for a reason that is not its own."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """All that grading needs to know of a lab: its source, its released form, the known mistakes by graded cell."""
-
-    lab: Lab
-    released: dict
-    mistakes: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    @property
-    def cells(self) -> list[tuple[str, str]]:
-        """The code cells that a student's kernel runs, in order: the `grade_id` of an answer cell or "", the source."""
-        code = [cell for cell in self.released["cells"] if cell["cell_type"] == "code"]
-        return [
-            (about["grade_id"] if about.get("solution") else "", cell["source"])
-            for cell in code
-            if not (about := nbgrader(cell)).get("grade")
-        ]
-
-    def for_tester(self) -> dict[str, Any]:
-        """What the tester is told, as plain data."""
-        return {
-            "setup": [source for name, source in self.cells if not name],
-            "tasks": {task.name: task.source for task in self.lab.tasks},
-            "checks": {
-                check.name: {
-                    "task": task.name,
-                    "source": check.source,
-                    "mistakes": self.mistakes.get(check.name, {}),
-                }
-                for task in self.lab.tasks
-                for check in task.checks
-            },
-        }
-
-
-@dataclass(frozen=True)
-class Submission:
-    """One notebook that was handed in, as bytes, and when (ISO 8601, "" if unknown)."""
-
-    student: str
-    lab: str
-    content: bytes
-    submitted: str = ""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the notebook."""
-        return hashlib.sha256(self.content).hexdigest()
 
 
 class Grader:

@@ -128,10 +128,10 @@ class Sandbox:
                 self._end()
                 return
 
-    def __enter__(self) -> "Sandbox":
+    def __enter__(self) -> "Sandbox":  # noqa: D105
         return self
 
-    def __exit__(self, *about: object) -> None:
+    def __exit__(self, *about: object) -> None:  # noqa: D105
         self.kill()
 
 

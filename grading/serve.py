@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from grading.wire import WireError, receive, send
+from grading.wire import encode, receive
 
 
 def serve(descriptor: int, shell: Any) -> None:
@@ -23,11 +23,16 @@ def serve(descriptor: int, shell: Any) -> None:
         contextlib.redirect_stderr(nowhere),
     ):
         while (request := receive(channel)) is not None:
-            reply = {"id": request["id"]} | _answer(request, shell)
-            try:
-                send(channel, reply)
-            except WireError as error:
-                send(channel, {"id": request["id"], "error": ["TypeError"], "message": str(error)})
+            channel.sendall(_frame(request["id"], _answer(request, shell)))
+
+
+def _frame(number: int, reply: dict[str, Any]) -> bytes:
+    try:
+        return encode({"id": number} | reply)
+    except (
+        BaseException
+    ) as error:  # a value that cannot be sent, or that raises what it likes while it is looked at
+        return encode({"id": number, "error": ["TypeError"], "message": _text(error)})
 
 
 def _answer(request: dict[str, Any], shell: Any) -> dict[str, Any]:

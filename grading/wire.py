@@ -11,6 +11,8 @@ import math
 import re
 import socket
 import struct
+from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ def encode(message: dict[str, Any]) -> bytes:
     blocks: list[bytes] = []
     try:
         text = json.dumps({key: _pack(value, blocks) for key, value in message.items()}).encode()
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"a value cannot be sent: {error}") from None
     data = b"".join(blocks)
     if len(text) > MOST_TEXT or len(data) > MOST_DATA:
@@ -102,6 +104,8 @@ def _pack(value: Any, blocks: list[bytes]) -> Any:
         return {"complex": [value.real, value.imag]}
     if hasattr(value, "detach") and hasattr(value, "numpy"):
         value = value.detach().cpu().numpy()
+    elif hasattr(value, "__array__") and not isinstance(value, np.generic):
+        value = np.asarray(value)
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
         if not DTYPE.fullmatch(array.dtype.str):
@@ -113,8 +117,14 @@ def _pack(value: Any, blocks: list[bytes]) -> Any:
     for plain in (int, float, str, list, tuple):  # their subclasses, as named tuples and enumerations
         if isinstance(value, plain):
             return _pack(plain(value), blocks)
+    if isinstance(value, Iterable) and not isinstance(
+        value, bytes | bytearray
+    ):  # ranges, views of dicts, generators
+        return [_pack(item, blocks) for item in value]
+    if isinstance(value, Real):  # fractions and decimals
+        return float(value)
     raise WireError(
-        f"a value of type {type(value).__name__} cannot be sent: return numbers, strings, lists, dicts or arrays"
+        f"a value of type {type(value).__name__} cannot be sent: use numbers, strings, lists, dicts, arrays"
     )
 
 
