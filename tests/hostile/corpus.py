@@ -201,6 +201,15 @@ def bombs(make: Maker) -> Iterator[Case]:
     unseen = "import os, time\nhold = []\nfor _ in range(60):\n    fd = os.memfd_create('x')\n    hold.append(fd)\n"
     unseen += "    for _ in range(50):\n        os.write(fd, bytes(1 << 20))\n"
     yield make.attack("bomb", "memory-memfd", "3 GB in files without a name, which no process maps", unseen)
+    nested = "import os\nfill = 'for n in $(seq 40); do head -c 60M /dev/zero > /tmp/$n; done; df /tmp'\n"
+    nested += "print(os.popen(f'unshare -Urm sh -c \"mount -t tmpfs none /tmp && {fill}\" 2>&1').read())\n"
+    yield make.attack("bomb", "memory-nested", "2.4 GB in a file system of its own, in a namespace of its own", nested)
+    shared = "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.shmat.restype = ctypes.c_void_p\nfor _ in range(10):\n"
+    shared += "    number = libc.shmget(0, ctypes.c_size_t(200 << 20), 0o1600)\n"
+    shared += "    where = libc.shmat(number, None, 0) if number >= 0 else None\n"
+    shared += "    if where and where != ctypes.c_void_p(-1).value:\n        ctypes.memset(where, 1, 200 << 20)\n"
+    shared += "        libc.shmdt(ctypes.c_void_p(where))\n        print('unseen')\n"
+    yield make.attack("bomb", "memory-shared", "2 GB of shared memory that no process maps", shared)
     inodes = "import os, time\nend = time.monotonic() + 20\nn = 0\nwhile time.monotonic() < end and n < 800_000:\n"
     inodes += "    open(f'/tmp/{n}', 'w').close(); n += 1\n"
     yield make.attack("bomb", "disk-names", "800,000 empty files", inodes)
@@ -621,7 +630,7 @@ for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
         socket.socket(socket.AF_INET, kind).sendto(b'hacked', ('127.0.0.1', {port}))
     except OSError as error:
         print(error)
-for family in (socket.AF_PACKET, socket.AF_VSOCK, socket.AF_ALG, socket.AF_BLUETOOTH, 45):
+for family in (socket.AF_PACKET, socket.AF_VSOCK, socket.AF_ALG, 31, 45):
     try:
         socket.socket(family, socket.SOCK_STREAM)
         print('open', family)
@@ -884,6 +893,7 @@ for fd in range(3, 200):
     except OSError:
         continue
     if one.family == socket.AF_UNIX and name.endswith('kernel-2'):
+        one.setblocking(True)
         try:
             for _ in range(1500):
                 one.sendall(part)
@@ -927,7 +937,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 for flags in (0x10000000, 0x10000000 | 0x20000, 0x20000000, 0x40000000):
     print('unshare', libc.unshare(flags))
 print('mount', libc.mount(b'none', b'/tmp', b'tmpfs', 0, None))
-os.system('unshare -Urm sh -c "mount -t tmpfs none /mnt && echo nested"')
+print(os.popen('unshare -Urm sh -c "mount -t tmpfs none /tmp && echo nested" 2>&1').read())
 print('chroot', libc.chroot(b'/tmp'), libc.setuid(0), libc.setgid(0), libc.setresuid(0, 0, 0))
 for name in os.listdir('/proc'):
     if name.isdigit():
