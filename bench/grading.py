@@ -48,7 +48,9 @@ def write_class(folder: Path, lab: str, students: int) -> None:
         task = about["grade_id"] if about.get("solution") and not about.get("grade") else task
         if about.get("grade") and not about.get("solution"):
             checks[about["grade_id"]] = task
-    mistakes = [(checks[check], text) for check, answers in known.items() for text in answers["wrong"].values()]
+    mistakes = [
+        (checks[check], text) for check, answers in known.items() for text in answers["wrong"].values()
+    ]
     for number in range(students):
         notebook = json.loads(json.dumps(source))
         if number % 2:
@@ -65,7 +67,9 @@ def timed(command: list[str], folder: Path) -> float:
     """Seconds of a command; its output where it fails."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True
+    )
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
     return time.perf_counter() - start
@@ -83,7 +87,16 @@ def main() -> None:
         generate(root, solutions, asked.lab)
         (root / "nbgrader_config.py").write_text(CONFIG.format(root=str(root)))
         write_class(root / "submitted", asked.lab, asked.submissions)
-        grade = [sys.executable, "-m", "grading", "--solutions", str(solutions), "--mutants", str(mutants), "grade"]
+        grade = [
+            sys.executable,
+            "-m",
+            "grading",
+            "--solutions",
+            str(solutions),
+            "--mutants",
+            str(mutants),
+            "grade",
+        ]
         grade += ["--submissions", str(root / "submitted"), asked.lab]
         ways = {
             "nbgrader autograde": [sys.executable, "-m", "nbgrader", "autograde", asked.lab],

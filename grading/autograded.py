@@ -62,6 +62,13 @@ def write(course_folder: Path, student: str, notebook: NotebookNode, result: Res
             (target / "timestamp.txt").unlink(missing_ok=True)
 
 
+def link_sources(course_folder: Path, solutions: Path) -> None:
+    """Let formgrader find the labs' sources in the course folder: it lists no lab without one."""
+    there = Path(course_folder) / "solutions"
+    if not there.exists():
+        there.symlink_to(Path(solutions).resolve(), target_is_directory=True)
+
+
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from grading import lab as labs_of
 from grading import proof, report, sandbox
 from grading.assignments import read_assignment
+from grading.autograded import link_sources
 from grading.batch import Settings, as_done, cluster, this_machine
 from grading.bundle import bundle
 from grading.collect import CollectError, collect, gather
@@ -76,6 +77,7 @@ def do_grade(arguments: argparse.Namespace) -> int:
         else this_machine(assignments, settings, arguments.workers)
     )
     arguments.output.mkdir(parents=True, exist_ok=True)
+    link_sources(arguments.output, arguments.solutions)
     with tqdm(total=len(chosen), desc="grading", unit="submission") as bar, graders as (grade, workers):
         for one, why in refused:
             desk.refuse(one, why)

@@ -4,8 +4,6 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from nbgrader.coursedir import CourseDirectory
@@ -39,23 +37,17 @@ def convert(converter: type, settings: Config, **where: str) -> None:
     course = CourseDirectory(config=settings, log=log, **where)
     run = converter(coursedir=course, config=settings, log=log)
     run.force = True
+    before = os.environ.get("PATH", os.defpath)
+    # nbgrader calls the program alembic, which stands beside this Python
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
     try:
-        with _this_python_first(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nbgrader uses SQLAlchemy in ways that it warns of
             run.start()
     except SystemExit as error:  # so nbgrader ends on settings that it does not like
         raise RuntimeError(f"nbgrader stopped with exit code {error.code}") from error
     except Exception as error:
         raise RuntimeError(_reason(messages) or str(error)) from error
-
-
-@contextmanager
-def _this_python_first() -> Iterator[None]:
-    """Put this Python's folder first in the path: nbgrader calls the program alembic, which stands there."""
-    before = os.environ.get("PATH", os.defpath)
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
-    try:
-        yield
     finally:
         os.environ["PATH"] = before
 

@@ -53,7 +53,7 @@ class Result:
 
     def to_json(self) -> str:
         """The result as JSON text."""
-        return json.dumps(asdict(self), indent=1)
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Result":

@@ -12,9 +12,9 @@ import functools
 import json
 import os
 import platform
-import shutil
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +32,14 @@ SCRATCH = Path("/tmp")  # the working directory inside, and the only place for f
 SYSTEM = ["/usr", "/etc/fonts", "/etc/alternatives", "/etc/ld.so.cache"]
 LINKS = ["/bin", "/sbin", "/lib", "/lib64", "/lib32"]  # into /usr on a merged system
 USERS = range(700_000, 2_000_000_000)  # user ids of sandboxes under root: one each, and no account has them
+FIRST = """
+import os, select, sys
+lifeline, *program = sys.argv[1:]
+if select.select([int(lifeline)], [], [], 0)[0]:
+    sys.exit("the process that started this sandbox has ended")
+os.close(int(lifeline))
+os.execv(program[0], program)
+"""
 SECONDS_BETWEEN_LOOKS = 0.2  # at the memory in use
 FILES = (SCRATCH, Path("/dev/shm"), Path("/run"))  # file systems inside that hold what is written, in memory
 BYTES_OF_A_NAME = 1024  # that a file takes in memory, empty or not
@@ -74,12 +82,16 @@ class Sandbox:
         self.limits = limits
         self.overran = False
         read, write = os.pipe()
+        # Its other end is open as long as this process lives. bwrap ends with its parent, but not while it still makes
+        # the sandbox: so the first thing inside is to see whether anybody is there.
+        lifeline, self._lifeline = os.pipe()
         rules = _pipe(seccomp.program())
-        command = _command(program, shared, environment or {}, write, rules, secrets.choice(USERS), limits)
+        first = [sys.executable, "-I", "-S", "-c", FIRST, str(lifeline), *program]
+        command = _command(first, shared, environment or {}, write, rules, secrets.choice(USERS), limits)
         try:
             self.process = subprocess.Popen(
                 command,
-                pass_fds=[write, rules, *pass_fds],
+                pass_fds=[write, lifeline, rules, *pass_fds],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -89,10 +101,12 @@ class Sandbox:
         finally:
             os.close(write)
             os.close(rules)
+            os.close(lifeline)
         with os.fdopen(read) as info:
             told = info.read()
         if not told:
             self.process.wait()
+            os.close(self._lifeline)
             raise SandboxError(f"the sandbox did not start (bwrap ended with {self.process.returncode})")
         self.pid = json.loads(told)["child-pid"]
         self._handle = os.pidfd_open(self.pid)
@@ -119,6 +133,7 @@ class Sandbox:
             self._ended.set()
             self._watch.join()
             os.close(self._handle)
+            os.close(self._lifeline)
             self._handle = None
 
     def _end(self) -> None:
@@ -175,9 +190,7 @@ def require() -> None:
     rules = _pipe(seccomp.program())
     trial = _command(["/usr/bin/true"], {}, {}, None, rules, USERS[0], Limits())
     try:
-        done = subprocess.run(
-            trial, capture_output=True, text=True, check=False, env={}, pass_fds=[rules]
-        )
+        done = subprocess.run(trial, capture_output=True, text=True, check=False, env={}, pass_fds=[rules])
     finally:
         os.close(rules)
     if done.returncode:

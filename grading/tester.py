@@ -42,7 +42,11 @@ class Tester:
         inside.close()
         self.seconds = seconds
         self._control.settimeout(PREPARE_SECONDS)
-        self._ask(lab | {"seconds": seconds})
+        try:
+            self._ask(lab | {"seconds": seconds})
+        except BaseException:
+            self.close()
+            raise
 
     def check(self, name: str, seed: int, channel: socket.socket, cell: str | None) -> dict[str, Any]:
         """Run one check on the student's process behind a socket.

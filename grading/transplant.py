@@ -28,8 +28,9 @@ class Answers:
 def transplant(released: dict, submitted: dict) -> Answers:
     """Take the answers to a released lab out of a submitted notebook.
 
-    Of cells that stand twice, the first one counts that is not as it was released. A cell that is not there has no
-    entry. An answer that is too long is left empty, with a flag.
+    Of a cell that stands twice, all copies count that are not as it was released, one after the other, as they would
+    run in the notebook: JupyterLab makes such copies when a cell is split. A cell that is not there has no entry. An
+    answer that is too long is left empty, with a flag.
     """
     asked = {
         about["grade_id"]: cell["source"]
@@ -47,10 +48,10 @@ def transplant(released: dict, submitted: dict) -> Answers:
         if not texts:
             flags.append(f"no cell {name}")
             continue
-        changed = [text for text in texts if not _same(text, asked[name])]
-        text = (changed or texts)[0]
-        if len(set(changed)) > 1:
-            flags.append(f"cell {name} stands {len(texts)} times: the first is graded")
+        changed = list(dict.fromkeys(text for text in texts if not _same(text, asked[name])))
+        text = "\n\n".join(changed or texts[:1])
+        if len(changed) > 1:
+            flags.append(f"cell {name} stands {len(texts)} times: graded as one")
         if len(text) > MOST_TEXT:
             flags.append(f"cell {name} is too long: {len(text):,} characters")
             text = ""

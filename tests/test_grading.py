@@ -1,6 +1,7 @@
 """The parts of grading, each alone: reading, collecting, transplanting, releasing, writing results, proving."""
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,12 @@ def test_release_is_reproducible_and_hides_the_answers(tmp_path):
     by_id = {nbgrader(cell).get("grade_id"): cell["source"] for cell in cells}
     assert by_id["double"].endswith('"""\n    raise NotImplementedError')
     assert by_id["open"] == "*Your answer here.*"
+
+
+def test_a_release_leaves_the_environment_as_it_was(tmp_path):
+    before = dict(os.environ)
+    release("tiny", SOLUTIONS, tmp_path)
+    assert dict(os.environ) == before
 
 
 def test_a_source_that_nbgrader_refuses_leaves_the_old_lab(tmp_path):

@@ -74,7 +74,9 @@ def graded(tmp_path_factory, released):
     hand_in(students, "wrong [x] y", with_answers(source, double=wrong, open="They are <b>small</b>."))
     hand_in(students, "warned", with_answers(released, double=warning))
     hand_in(students, "no cells", {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
-    hand_in(students, "crashed", with_answers(source, double="import os\ndef double(values):\n    os._exit(1)"))
+    hand_in(
+        students, "crashed", with_answers(source, double="import os\ndef double(values):\n    os._exit(1)")
+    )
     hand_in(students, "renamed", source, "tiny (1).ipynb")
     hand_in(students, "twice", source)
     hand_in(students, "twice", released, "tiny (1).ipynb")
@@ -176,7 +178,12 @@ def test_resuming_grades_only_what_is_new(tmp_path, released, capsys):
     assert [name for name in ("ada", "ben", "cleo", "dora") if name in printed] == ["ben", "cleo", "dora"]
     after = {result.student: result for result in Store(out / "results").all()}
     assert after["ada"].seed == before["ada"]
-    assert {name: row["total"] for name, row in rows(out).items()} == {"ada": "3", "ben": "0", "cleo": "3", "dora": "3"}
+    assert {name: row["total"] for name, row in rows(out).items()} == {
+        "ada": "3",
+        "ben": "0",
+        "cleo": "3",
+        "dora": "3",
+    }
 
 
 def test_a_grader_that_is_killed_half_way_loses_and_doubles_nothing(tmp_path, released):
@@ -189,7 +196,9 @@ def test_a_grader_that_is_killed_half_way_loses_and_doubles_nothing(tmp_path, re
         url = database.database()
         words = [*HERE, "grade", "--submissions", str(students), "--output", str(out), "--gradebook", url]
         command = [sys.executable, "-m", "grading", *words, "--workers", "2"]
-        grader = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        grader = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         first = grader.stdout.readline()
         family = psutil.Process(grader.pid).children(recursive=True)
         os.kill(grader.pid, signal.SIGKILL)
@@ -200,7 +209,9 @@ def test_a_grader_that_is_killed_half_way_loses_and_doubles_nothing(tmp_path, re
         assert not alive, "what a killed grader was running ends with it"
         kept = {result.student: result.seed for result in Store(out / "results").all()}
         assert 0 < len(kept) < 6
-        assert subprocess.run([*command, "--resume"], cwd=ROOT, capture_output=True, check=False).returncode == 0
+        assert (
+            subprocess.run([*command, "--resume"], cwd=ROOT, capture_output=True, check=False).returncode == 0
+        )
         with Gradebook(url) as gradebook:
             scores = {each.student.id: each.score for each in gradebook.assignment_submissions("tiny")}
         assert scores == {f"student{number}": 3 for number in range(6)}
@@ -262,7 +273,11 @@ def test_ctrl_c_tells_how_to_go_on(tmp_path, released):
         hand_in(tmp_path / "in", f"student{number}", with_answers(released, double=slow))
     words = [*HERE, "grade", "--submissions", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
     grader = subprocess.Popen(
-        [sys.executable, "-m", "grading", *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "grading", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     family = wait_for_sandboxes(grader.pid)
     grader.send_signal(signal.SIGINT)

@@ -1,5 +1,6 @@
 """`make start`: JupyterLab on the welcome page, with the labs within reach, and arguments passed on."""
 
+import os
 import re
 import subprocess
 import time
@@ -16,6 +17,13 @@ def test_arguments_are_passed_on_and_root_is_allowed_once():
     assert "--allow-root" not in line
     assert start.command(["--allow-root"], root_user=True).count("--allow-root") == 1
     assert start.command([], root_user=True).count("--allow-root") == 1
+
+
+def test_the_learners_own_settings_stay(monkeypatch):
+    monkeypatch.delenv("JUPYTER_CONFIG_PATH", raising=False)
+    assert start.environment() == os.environ | {"JUPYTER_CONFIG_PATH": str(start.LEARNER)}
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "mine")
+    assert start.environment()["JUPYTER_CONFIG_PATH"] == f"{start.LEARNER}{os.pathsep}mine"
 
 
 def test_the_server_opens_on_the_welcome_page_and_serves_the_labs(tmp_path):

@@ -155,16 +155,22 @@ def honest(make: Maker) -> Iterator[Case]:
     untouched = dict.fromkeys(RIGHT)
     yield make.case("honest", "untouched", "nothing is answered", make.notebook(**untouched), points=NOTHING)
     half = marks("order", "count", hand=False)
-    yield make.case("honest", "half", "two of four tasks", make.notebook(order=None, count=None, open=None), points=half)
+    yield make.case(
+        "honest", "half", "two of four tasks", make.notebook(order=None, count=None, open=None), points=half
+    )
     emptied = make.notebook(**dict.fromkeys(RIGHT, ""))
     yield make.case("honest", "emptied", "every answer cell is empty", emptied, points=NOTHING)
     wrong = make.notebook(order="def by_magnitude(values):\n    return np.sort(values)[::-1]\n")
     yield make.case("honest", "known-mistake", "signed, not absolute", wrong, ("order",))
     helper = "def sizes(v):\n    return np.abs(v)\n" + RIGHT["order"]
-    uses = make.notebook(order=helper, largest="def largest(values):\n    return sizes(values).max(initial=0)\n")
+    uses = make.notebook(
+        order=helper, largest="def largest(values):\n    return sizes(values).max(initial=0)\n"
+    )
     yield make.case("honest", "helper", "a function of one cell, used in another", uses)
     error = RIGHT["order"] + "\nprint(by_magnitude(given))\nraise KeyError('left over')\n"
-    yield make.right("honest", "error-after", "the function is defined before its cell ends with an error", error)
+    yield make.right(
+        "honest", "error-after", "the function is defined before its cell ends with an error", error
+    )
     magic = "%time given.sum()\n!echo hello\n" + RIGHT["order"]
     yield make.right("honest", "magics", "IPython's magics and shell lines work as in Jupyter", magic)
     asks = "try:\n    input('name?')\nexcept Exception:\n    pass\n" + RIGHT["order"]
@@ -174,7 +180,9 @@ def honest(make: Maker) -> Iterator[Case]:
 def loops(make: Maker) -> Iterator[Case]:
     clock = "import time\nend = time.monotonic() + 60\n"
     late = ("order: it took longer than",)
-    yield make.slow("loop", "loop-cell", "the cell never ends", clock + "while time.monotonic() < end: pass", flags=late)
+    yield make.slow(
+        "loop", "loop-cell", "the cell never ends", clock + "while time.monotonic() < end: pass", flags=late
+    )
     inner = clock + "def by_magnitude(values):\n    while time.monotonic() < end: pass\n"
     yield make.slow("loop", "loop-function", "the function never ends", inner, flags=late)
     stubborn = clock + (
@@ -203,14 +211,22 @@ def bombs(make: Maker) -> Iterator[Case]:
     yield make.attack("bomb", "memory-memfd", "3 GB in files without a name, which no process maps", unseen)
     nested = "import os\nfill = 'for n in $(seq 40); do head -c 60M /dev/zero > /tmp/$n; done; df /tmp'\n"
     nested += "print(os.popen(f'unshare -Urm sh -c \"mount -t tmpfs none /tmp && {fill}\" 2>&1').read())\n"
-    yield make.attack("bomb", "memory-nested", "2.4 GB in a file system of its own, in a namespace of its own", nested)
-    shared = "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.shmat.restype = ctypes.c_void_p\nfor _ in range(10):\n"
+    yield make.attack(
+        "bomb", "memory-nested", "2.4 GB in a file system of its own, in a namespace of its own", nested
+    )
+    shared = (
+        "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.shmat.restype = ctypes.c_void_p\nfor _ in range(10):\n"
+    )
     shared += "    number = libc.shmget(0, ctypes.c_size_t(200 << 20), 0o1600)\n"
     shared += "    where = libc.shmat(number, None, 0) if number >= 0 else None\n"
-    shared += "    if where and where != ctypes.c_void_p(-1).value:\n        ctypes.memset(where, 1, 200 << 20)\n"
+    shared += (
+        "    if where and where != ctypes.c_void_p(-1).value:\n        ctypes.memset(where, 1, 200 << 20)\n"
+    )
     shared += "        libc.shmdt(ctypes.c_void_p(where))\n        print('unseen')\n"
     yield make.attack("bomb", "memory-shared", "2 GB of shared memory that no process maps", shared)
-    inodes = "import os, time\nend = time.monotonic() + 20\nn = 0\nwhile time.monotonic() < end and n < 800_000:\n"
+    inodes = (
+        "import os, time\nend = time.monotonic() + 20\nn = 0\nwhile time.monotonic() < end and n < 800_000:\n"
+    )
     inodes += "    open(f'/tmp/{n}', 'w').close(); n += 1\n"
     yield make.attack("bomb", "disk-names", "800,000 empty files", inodes)
     disk = "for top in ('/tmp', '/dev/shm', '/run', '.'):\n    try:\n        for n in range(10):\n"
@@ -229,7 +245,9 @@ def bombs(make: Maker) -> Iterator[Case]:
     prints = "for _ in range(50):\n    print('x' * (1 << 20))\n"
     yield make.right("bomb", "prints", "50 MB of prints before a right answer", prints + RIGHT["order"])
     one = "print('x' * (50 << 20))\n"
-    yield make.right("bomb", "print-at-once", "50 MB in one print before a right answer", one + RIGHT["order"])
+    yield make.right(
+        "bomb", "print-at-once", "50 MB in one print before a right answer", one + RIGHT["order"]
+    )
     shows = "from IPython.display import display\nfor n in range(5000):\n    display(n)\n"
     yield make.right("bomb", "displays", "5,000 displays before a right answer", shows + RIGHT["order"])
     raw = "import os\nfor fd in (1, 2):\n    for _ in range(20):\n        os.write(fd, b'x' * (1 << 20))\n"
@@ -242,7 +260,9 @@ def bombs(make: Maker) -> Iterator[Case]:
 
 def exits(make: Maker) -> Iterator[Case]:
     ended = ("order: it ended the Python process",)
-    yield make.attack("exit", "sys-exit-cell", "sys.exit in the cell ends the cell only", "import sys\nsys.exit(0)\n")
+    yield make.attack(
+        "exit", "sys-exit-cell", "sys.exit in the cell ends the cell only", "import sys\nsys.exit(0)\n"
+    )
     inner = "import sys\ndef by_magnitude(values):\n    sys.exit('points, please')\n"
     yield make.attack("exit", "sys-exit-function", "sys.exit in the function is an error", inner, "")
     yield make.slow("exit", "os-exit-cell", "os._exit in the cell", "import os\nos._exit(0)\n", flags=ended)
@@ -250,7 +270,9 @@ def exits(make: Maker) -> Iterator[Case]:
     yield make.slow("exit", "os-exit-function", "os._exit in the function", inner, flags=ended)
     kill = "import os, signal\nfor pid in (os.getppid(), 1, -1, 0):\n    try:\n        os.kill(pid, signal.SIGKILL)\n"
     kill += "    except OSError:\n        pass\n"
-    yield make.slow("exit", "kill-all", "kills its parent, process 1, all processes, its group", kill, flags=ended)
+    yield make.slow(
+        "exit", "kill-all", "kills its parent, process 1, all processes, its group", kill, flags=ended
+    )
     crash = "import ctypes\ndef by_magnitude(values):\n    ctypes.string_at(0)\n"
     yield make.slow("exit", "crash", "a null pointer", crash, flags=ended)
     stop = "import os, signal\ndef by_magnitude(values):\n    os.kill(os.getpid(), signal.SIGSTOP)\n"
@@ -265,7 +287,9 @@ def cells(make: Maker) -> Iterator[Case]:
     made["cells"] = [each for each in made["cells"] if nbgrader(each).get("grade_id") != "order"]
     yield make.case("cells", "deleted", "the cell is gone", made, ("order",), flags=("no cell order",))
     made = make.notebook()
-    made["cells"] = [each for each in made["cells"] if not nbgrader(each).get("grade") or nbgrader(each).get("solution")]
+    made["cells"] = [
+        each for each in made["cells"] if not nbgrader(each).get("grade") or nbgrader(each).get("solution")
+    ]
     yield make.case("cells", "checks-deleted", "without its checks a lab is graded all the same", made)
     made = make.notebook()
     made["cells"] = []
@@ -278,15 +302,21 @@ def cells(make: Maker) -> Iterator[Case]:
     twice = ("cell order stands 2 times",)
     yield make.case("cells", "copied-corrected", "a later copy corrects it, as in Jupyter", made, flags=twice)
     made = make.notebook(order="def size(v):\n    return -np.abs(v)\n")
-    split = cell(make.notebook(), "order") | {"source": "def by_magnitude(v):\n    return v[np.argsort(size(v), kind='stable')]"}
+    split = cell(make.notebook(), "order") | {
+        "source": "def by_magnitude(v):\n    return v[np.argsort(size(v), kind='stable')]"
+    }
     made["cells"].insert(made["cells"].index(cell(made, "order")) + 1, split)
-    yield make.case("cells", "split", "JupyterLab's split leaves both halves the same metadata", made, flags=twice)
+    yield make.case(
+        "cells", "split", "JupyterLab's split leaves both halves the same metadata", made, flags=twice
+    )
     made = make.notebook()
     made["cells"].reverse()
     yield make.case("cells", "reversed", "the order of the cells does not count", made)
     made = make.notebook(largest=RIGHT["largest"] + RIGHT["order"])
     made["cells"].remove(cell(made, "order"))
-    yield make.case("cells", "merged", "the function stands in another task's cell", made, flags=("no cell order",))
+    yield make.case(
+        "cells", "merged", "the function stands in another task's cell", made, flags=("no cell order",)
+    )
     made = make.notebook()
     cell(made, "order")["cell_type"] = "markdown"
     cell(made, "count")["cell_type"] = "raw"
@@ -303,7 +333,9 @@ def cells(make: Maker) -> Iterator[Case]:
     yield make.case("cells", "check-forged", "a check of its own", made, ("order",))
     made = make.notebook()
     nbgrader(cell(made, "order"))["grade_id"] = "sorted"
-    yield make.case("cells", "renamed", "an answer without its name", made, ("order",), flags=("no cell order",))
+    yield make.case(
+        "cells", "renamed", "an answer without its name", made, ("order",), flags=("no cell order",)
+    )
     made = make.notebook(order=WRONG)
     nbgrader(cell(made, "order"))["grade_id"] = "order-check"
     made["cells"].append(cell(make.notebook(), "order") | {"source": "assert True"})
@@ -325,10 +357,14 @@ def cells(make: Maker) -> Iterator[Case]:
     old = {"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": old["cells"]}]}
     yield make.case("cells", "schema-3", "no list of cells", old, failed=True, flags=("list of cells",))
     made = make.notebook()
-    made["metadata"] = {"kernelspec": {"name": "bash", "language": "bash", "argv": ["/bin/sh", "-c", "touch /tmp/hacked"]}}
+    made["metadata"] = {
+        "kernelspec": {"name": "bash", "language": "bash", "argv": ["/bin/sh", "-c", "touch /tmp/hacked"]}
+    }
     yield make.case("cells", "kernelspec", "another kernel", made)
     made = make.notebook()
-    made["metadata"] = {"kernelspec": {"metadata": {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}}}
+    made["metadata"] = {
+        "kernelspec": {"metadata": {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}}
+    }
     yield make.case("cells", "provisioner", "a kernel without a sandbox", made)
     made = make.notebook()
     for each in made["cells"]:
@@ -349,7 +385,9 @@ def files(make: Maker) -> Iterator[Case]:
     yield make.case("file", "cut", "an upload that broke off", text.encode()[: len(text) // 2], **no)
     yield make.case("file", "merge-conflict", "marks of git", b"<<<<<<< HEAD\n" + text.encode(), **no)
     yield make.case("file", "python", "a script", RIGHT["order"].encode(), **no)
-    yield make.case("file", "html", "a page of the web", b"<!DOCTYPE html><script>window.hacked = 1</script>", **no)
+    yield make.case(
+        "file", "html", "a page of the web", b"<!DOCTYPE html><script>window.hacked = 1</script>", **no
+    )
     yield make.case("file", "gzip", "compressed", gzip.compress(text.encode(), mtime=0), **no)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
@@ -370,7 +408,9 @@ def files(make: Maker) -> Iterator[Case]:
     whole = make.notebook()
     yield make.case("file", "50-mb", "large by its outputs, right in its answers", b"", make=with_picture)
     long = make.notebook(order="#" * 600_000 + "\n" + RIGHT["order"])
-    yield make.case("file", "long-answer", "an answer of 600,000 letters", long, ("order",), flags=("too long",))
+    yield make.case(
+        "file", "long-answer", "an answer of 600,000 letters", long, ("order",), flags=("too long",)
+    )
     yield make.case("file", "too-large", "70 MB", b"", failed=True, flags=("too large",), make=spaces)
     accents = make.notebook(open="Énergie, 能量 😀", order="größe = 'naïve 😀'\n" + RIGHT["order"])
     accented = json.dumps(accents, ensure_ascii=False)
@@ -380,7 +420,12 @@ def files(make: Maker) -> Iterator[Case]:
     for name in ("latin-1", "cp1252"):
         yield make.case("file", name, "not UTF-8", latin.encode(name), failed=True, flags=("UTF-8",))
     yield make.case("file", "nan", "numbers that JSON has not", text.replace("4, ", "NaN, ").encode())
-    yield make.case("file", "crlf", "line ends of Windows in the file", json.dumps(make.notebook(), indent=1).replace("\n", "\r\n").encode())
+    yield make.case(
+        "file",
+        "crlf",
+        "line ends of Windows in the file",
+        json.dumps(make.notebook(), indent=1).replace("\n", "\r\n").encode(),
+    )
     crlf = make.notebook(**{name: source.replace("\n", "\r\n") for name, source in RIGHT.items()})
     yield make.case("file", "crlf-sources", "line ends of Windows in the cells", crlf)
     odd = make.notebook(open="half a pair: \ud800, and \x00 \x1b[2J", order=RIGHT["order"] + "# \ud800\n")
@@ -436,7 +481,13 @@ def equals(make: Maker) -> Iterator[Case]:
     code += "    __sub__ = __rsub__ = __abs__ = __getitem__ = __call__ = lambda self, *a: self\n"
     code += "    __float__ = lambda self: 0.0\n    __len__ = lambda self: 4\n"
     code += "    __array_function__ = __array_ufunc__ = lambda *a, **k: True\n"
-    yield make.attack("equal", "yes", "an object that is equal to all", code + "def by_magnitude(values):\n    return Yes()\n", "")
+    yield make.attack(
+        "equal",
+        "yes",
+        "an object that is equal to all",
+        code + "def by_magnitude(values):\n    return Yes()\n",
+        "",
+    )
     code = "class Array(np.ndarray):\n    __eq__ = lambda *a: True\n"
     code += "    __array_function__ = __array_ufunc__ = lambda *a, **k: True\n"
     code += "def by_magnitude(values):\n    return np.zeros(values.shape).view(Array)\n"
@@ -485,9 +536,24 @@ def beside(make: Maker) -> Iterator[Case]:
         (folder / "arrays.ipynb").mkdir()
 
     whole = make.notebook()
-    names = ("numpy.py", "numpy/__init__.py", "sitecustomize.py", "usercustomize.py", "conftest.py", "effdl/answers.py")
+    names = (
+        "numpy.py",
+        "numpy/__init__.py",
+        "sitecustomize.py",
+        "usercustomize.py",
+        "conftest.py",
+        "effdl/answers.py",
+    )
     yield make.case("beside", "modules", "files that shadow modules", whole, make=write(*names))
-    names = (".env", ".bashrc", ".profile", "ipython_config.py", "jupyter_config.py", "nbgrader_config.py", "python3.pth")
+    names = (
+        ".env",
+        ".bashrc",
+        ".profile",
+        "ipython_config.py",
+        "jupyter_config.py",
+        "nbgrader_config.py",
+        "python3.pth",
+    )
     yield make.case("beside", "start-up", "start-up and configuration files", whole, make=write(*names))
     refused = {"failed": True, "flags": ("cannot be read",)}
     for name, target, why in (
@@ -498,7 +564,9 @@ def beside(make: Maker) -> Iterator[Case]:
         ("link-loop", "arrays.ipynb", "itself"),
         ("link-device", "/dev/zero", "a device without end"),
     ):
-        yield make.case("beside", name, f"the notebook is a link to {why}", b"", make=instead(target), **refused)
+        yield make.case(
+            "beside", name, f"the notebook is a link to {why}", b"", make=instead(target), **refused
+        )
     yield make.case("beside", "fifo", "a pipe that nobody writes to", b"", make=fifo, **refused)
     yield make.case("beside", "directory", "a folder for a notebook", b"", make=directory, **refused)
 
@@ -586,7 +654,9 @@ def writes(make: Maker) -> Iterator[Case]:
         str(HERE / "corpus.py"), "/course/grading/serve.py", "/course/effdl/answers.py", "/etc/cron.d/job",
         "/var/spool/cron/root", "/root/.bashrc", "/usr/lib/python3/sitecustomize.py", "/bin/true",
     ]  # fmt: skip
-    code = f"import os, numpy, sys\nfor path in {targets} + [numpy.__file__, sys.executable]:\n    for go in (\n"
+    code = (
+        f"import os, numpy, sys\nfor path in {targets} + [numpy.__file__, sys.executable]:\n    for go in (\n"
+    )
     code += "        lambda: open(path, 'a').write('window.hacked'), lambda: os.remove(path), lambda: os.chmod(path, 0o777),\n"
     code += "        lambda: os.rename(path, path + 'x'), lambda: os.makedirs(os.path.dirname(path)),\n"
     code += "        lambda: os.symlink('/tmp', path), lambda: os.utime(path),\n"
@@ -668,10 +738,14 @@ for _ in range(3):
         os._exit(0)
 """
     yield make.right("outlive", "daemon", "leaves daemons behind a right answer", code + RIGHT["order"])
-    code = "import subprocess\nsubprocess.Popen('nohup setsid sleep 19 & disown; exec sleep 18', shell=True)\n"
+    code = (
+        "import subprocess\nsubprocess.Popen('nohup setsid sleep 19 & disown; exec sleep 18', shell=True)\n"
+    )
     yield make.right("outlive", "nohup", "leaves a shell job behind a right answer", code + RIGHT["order"])
     code = "import atexit, os, time\natexit.register(lambda: time.sleep(19))\n"
-    code += "class Late:\n    def __del__(self):\n        import time\n        time.sleep(19)\nkeep = Late()\n"
+    code += (
+        "class Late:\n    def __del__(self):\n        import time\n        time.sleep(19)\nkeep = Late()\n"
+    )
     yield make.right("outlive", "at-exit", "takes its time to end", code + RIGHT["order"])
     code = "import os, time\nif os.fork() == 0:\n    time.sleep(19)\n    os._exit(0)\nos._exit(0)\n"
     yield make.slow("outlive", "child-remains", "ends itself and leaves a child", code)
@@ -683,7 +757,9 @@ def calls(make: Maker) -> Iterator[Case]:
     yield make.attack("calls", "first-calls", "right for two calls only", code, "")
     code = f"import time\nstart = globals().setdefault('start', time.monotonic())\ndef by_magnitude(values):\n    return {body} if time.monotonic() < start else values\n"
     yield make.attack("calls", "by-time", "right until its cell has run", code, "")
-    code = f"import random\ndef by_magnitude(values):\n    return {body} if random.random() < 0.01 else values\n"
+    code = (
+        f"import random\ndef by_magnitude(values):\n    return {body} if random.random() < 0.01 else values\n"
+    )
     yield make.attack("calls", "by-chance", "right now and then", code, "")
     code = "def by_magnitude(values):\n    return np.array([-2.0, 1.0, 0.5, -0.25])\n"
     yield make.attack("calls", "hard-coded", "right for the visible example", code, "")
@@ -700,7 +776,11 @@ def by_magnitude(values):
     return np.array(memory[-2])
 """
     yield make.attack("calls", "recorded", "answers with what it was given before", code, "")
-    code = "def by_magnitude(values):\n    global by_magnitude\n    by_magnitude = lambda v: v\n    return " + body + "\n"
+    code = (
+        "def by_magnitude(values):\n    global by_magnitude\n    by_magnitude = lambda v: v\n    return "
+        + body
+        + "\n"
+    )
     yield make.attack("calls", "replaces-itself", "right once in each check", code, "")
 
 
@@ -724,10 +804,19 @@ def values(make: Maker) -> Iterator[Case]:
     yield returns("generator", "a generator", "(v for v in values)")
     yield returns("function", "a function", "by_magnitude")
     yield returns("itself", "a list that holds itself", "loop", "loop = []\nloop.append(loop)\n")
-    yield returns("deep", "a nest of 900 lists", "deep", "deep = []\nfor _ in range(900):\n    deep = [deep]\n")
-    yield returns("very-deep", "a nest of 100,000 lists", "deep", "deep = []\nfor _ in range(100_000):\n    deep = [deep]\n")
+    yield returns(
+        "deep", "a nest of 900 lists", "deep", "deep = []\nfor _ in range(900):\n    deep = [deep]\n"
+    )
+    yield returns(
+        "very-deep",
+        "a nest of 100,000 lists",
+        "deep",
+        "deep = []\nfor _ in range(100_000):\n    deep = [deep]\n",
+    )
     yield returns("many", "three million numbers in a list", "[0] * 3_000_000")
-    yield returns("bfloat16", "a tensor that NumPy does not know", "torch.zeros(4).bfloat16()", "import torch")
+    yield returns(
+        "bfloat16", "a tensor that NumPy does not know", "torch.zeros(4).bfloat16()", "import torch"
+    )
     pickles = "class Evil:\n    def __reduce__(self):\n        return __import__('os').system, ('touch /tmp/hacked',)\n"
     yield returns("pickle", "an object that runs when it is unpickled", "Evil()", pickles)
     odd = "class Odd(dict):\n    def items(self):\n        raise KeyboardInterrupt('window.hacked')\n"
@@ -754,7 +843,12 @@ def values(make: Maker) -> Iterator[Case]:
     yield make.right("value", "tensor", "so is a tensor", tensor)
     numpy = "import collections\ndef signs(values):\n    sign = np.sign(np.array(values))\n"
     numpy += "    return collections.OrderedDict((n, (sign == s).sum()) for n, s in (('zero', 0), ('negative', -1), ('positive', 1)))\n"
-    yield make.case("value", "numpy-numbers", "NumPy's numbers in a dict of another type", make.notebook(count=numpy, bytes="def bytes_of_three():\n    return np.array([12.0])\n"))
+    yield make.case(
+        "value",
+        "numpy-numbers",
+        "NumPy's numbers in a dict of another type",
+        make.notebook(count=numpy, bytes="def bytes_of_three():\n    return np.array([12.0])\n"),
+    )
     names = """
 class Evil(Exception):
     def __str__(self):
@@ -764,11 +858,15 @@ Evil.__name__ = Evil.__qualname__ = '<script>window.hacked = 1</script>'
 def by_magnitude(values):
     raise Evil()
 """
-    yield make.attack("value", "hostile-error", "an error whose name is script and whose text is an error", names, "")
+    yield make.attack(
+        "value", "hostile-error", "an error whose name is script and whose text is an error", names, ""
+    )
     names = "def by_magnitude(values):\n    raise ValueError('\\x00\\x1b[2J\\ud800 window.hacked')\n"
     yield make.attack("value", "error-with-zero", "an error with a zero and half a character", names, "")
     names = "def by_magnitude(values):\n    raise AssertionError('')\n"
-    yield make.attack("value", "error-without-text", "an assertion without a text is none that passed", names, "")
+    yield make.attack(
+        "value", "error-without-text", "an assertion without a text is none that passed", names, ""
+    )
     names = "class ConnectionLost(BaseException): pass\ndef by_magnitude(values):\n    raise ConnectionLost\n"
     yield make.attack("value", "error-of-the-grader", "an error with a name of the grader's", names, "")
     names = "def by_magnitude(values):\n    raise BaseExceptionGroup('x', [KeyboardInterrupt(), GeneratorExit()])\n"
@@ -800,15 +898,27 @@ SCRIPT = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 
 def markup(make: Maker) -> Iterator[Case]:
     code = f"from IPython.display import *\nprint({SCRIPT!r})\ndisplay(HTML({SCRIPT!r}))\n"
     code += "display(Javascript('window.hacked = 1'))\ndisplay(Markdown('[x](javascript:window.hacked=1)'))\n"
-    code += "display(SVG('<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"window.hacked = 1\"/>'))\n"
+    code += 'display(SVG(\'<svg xmlns="http://www.w3.org/2000/svg" onload="window.hacked = 1"/>\'))\n'
     code += "display(IFrame('javascript:parent.hacked=1', 9, 9))\n"
     code += "display({'application/vnd.jupyter.widget-view+json': {}, 'text/latex': '$\\\\href{javascript:window.hacked=1}{x}$',"
     code += f" 'image/png': {SCRIPT!r}, 'image/jpeg': {SCRIPT!r}}}, raw=True)\n"
     yield make.right("markup", "displays", "script in every kind of display", code + RIGHT["order"])
-    text = f"{SCRIPT}\n\n[x](javascript:window.hacked=1) ![y](x\"onerror=\"window.hacked=1)\n\n<style>*{{display:none}}</style></textarea></pre>"
+    text = f'{SCRIPT}\n\n[x](javascript:window.hacked=1) ![y](x"onerror="window.hacked=1)\n\n<style>*{{display:none}}</style></textarea></pre>'
     yield make.case("markup", "markdown", "script in the open answer", make.notebook(open=text))
-    yield make.attack("markup", "error", "script in an error", f"def by_magnitude(values):\n    raise ValueError({SCRIPT!r})\n", "")
-    yield make.attack("markup", "value", "script in a value that a check repeats", f"def by_magnitude(values):\n    return {SCRIPT!r}\n", "")
+    yield make.attack(
+        "markup",
+        "error",
+        "script in an error",
+        f"def by_magnitude(values):\n    raise ValueError({SCRIPT!r})\n",
+        "",
+    )
+    yield make.attack(
+        "markup",
+        "value",
+        "script in a value that a check repeats",
+        f"def by_magnitude(values):\n    return {SCRIPT!r}\n",
+        "",
+    )
     made = make.notebook(bytes=f"def bytes_of_three():\n    return {SCRIPT!r}\n")
     yield make.case("markup", "answer", "script in a typed answer", made, ("bytes",))
     yield make.right("markup", "source", "script in the code", f"# {SCRIPT} </pre></code>\n" + RIGHT["order"])
@@ -823,15 +933,25 @@ def markup(make: Maker) -> Iterator[Case]:
 
 def wires(make: Maker) -> Iterator[Case]:
     frame = "import json, os, socket, struct\ndef frame(message):\n    text = json.dumps(message).encode()\n"
-    frame += "    return struct.pack('>II', len(text), 0) + text\ndef sockets():\n    for fd in range(3, 200):\n"
+    frame += (
+        "    return struct.pack('>II', len(text), 0) + text\ndef sockets():\n    for fd in range(3, 200):\n"
+    )
     frame += "        try:\n            yield fd, socket.socket(fileno=os.dup(fd))\n        except OSError:\n            pass\n"
-    forged = "        one.sendall(frame({'value': None, 'id': 0, 'message': '', 'hints': {'dict': []}}) * 50)\n"
-    pair = frame + "for fd, one in sockets():\n    if one.family == socket.AF_UNIX and not one.getsockname():\n"
+    forged = (
+        "        one.sendall(frame({'value': None, 'id': 0, 'message': '', 'hints': {'dict': []}}) * 50)\n"
+    )
+    pair = (
+        frame + "for fd, one in sockets():\n    if one.family == socket.AF_UNIX and not one.getsockname():\n"
+    )
     yield make.slow("wire", "forged-replies", "replies before anything was asked", pair + forged + WRONG)
-    yield make.slow("wire", "garbage", "bytes that are no frame", pair + "        one.sendall(b'\\xff' * 1000)\n" + WRONG)
+    yield make.slow(
+        "wire", "garbage", "bytes that are no frame", pair + "        one.sendall(b'\\xff' * 1000)\n" + WRONG
+    )
     code = pair + "        one.shutdown(socket.SHUT_RDWR)\n"
     yield make.slow("wire", "closed", "closes the pipe", code + WRONG)
-    endless = frame + """
+    endless = (
+        frame
+        + """
 import threading, time
 def by_magnitude(values):
     for fd, one in sockets():
@@ -839,8 +959,11 @@ def by_magnitude(values):
             one.sendall(struct.pack('>II', 8 << 20, 0))
     time.sleep(60)
 """
+    )
     yield make.slow("wire", "half-a-frame", "a frame that never ends", endless)
-    odd = frame + """
+    odd = (
+        frame
+        + """
 def by_magnitude(values):
     import sys
     outer = sys._getframe(1)
@@ -851,11 +974,16 @@ def by_magnitude(values):
     import time
     time.sleep(20)
 """
+    )
     for name, message, why in (
         ("kind", "{'value': {'cannot be sent': 1}}", "a kind of value that is none"),
         ("shape", "{'value': {'array': ['<f8', [10**30, 0], 0]}}", "an array of an impossible shape"),
         ("dtype", "{'value': {'array': ['O', [4], 0]}}", "an array of objects"),
-        ("message", "{'value': 1, 'message': '', 'hints': {'tuple': []}, 'args': 3, 'kwargs': 3}", "arguments that are none"),
+        (
+            "message",
+            "{'value': 1, 'message': '', 'hints': {'tuple': []}, 'args': 3, 'kwargs': 3}",
+            "arguments that are none",
+        ),
         ("error", "{'error': ['NotImplementedError', 3], 'message': ['x']}", "an error that is none"),
         ("error-text", "{'error': ['ValueError'], 'message': 'x' * 7_000_000}", "an error text of 7 MB"),
     ):
@@ -882,7 +1010,9 @@ for fd in range(3, 200):
     except OSError:
         pass
 """
-    yield make.slow("wire", "garbage-messages", "bytes that are no message, on all sockets of the kernel", garbage + WRONG)
+    yield make.slow(
+        "wire", "garbage-messages", "bytes that are no message, on all sockets of the kernel", garbage + WRONG
+    )
     flood = """
 import os, socket, struct, time
 part = struct.pack('>BQ', 3, 1 << 20) + bytes(1 << 20)
@@ -914,8 +1044,12 @@ for number in range(1, 6):
     except OSError:
         pass
 """
-    yield make.right("wire", "planted-link", "links where the kernel's sockets were", planted + RIGHT["order"])
-    yield make.slow("wire", "planted-and-ended", "links where the sockets were, then the end", planted + "os._exit(0)\n")
+    yield make.right(
+        "wire", "planted-link", "links where the kernel's sockets were", planted + RIGHT["order"]
+    )
+    yield make.slow(
+        "wire", "planted-and-ended", "links where the sockets were, then the end", planted + "os._exit(0)\n"
+    )
     second = """
 import json, os, socket
 info = json.load(open('/course/connection.json'))
@@ -996,4 +1130,6 @@ for _ in range(12):
 import time
 time.sleep(2)
 """
-    yield make.attack("escape", "not-dumpable", "hides its memory from those who look, and takes 1.2 GB", code)
+    yield make.attack(
+        "escape", "not-dumpable", "hides its memory from those who look, and takes 1.2 GB", code
+    )

@@ -17,10 +17,10 @@ import pytest
 from hostile.corpus import HERE, ITEMS, LAB, SECRET, VARIABLE, World, corpus
 
 from grading import sandbox
-from grading.notebook import NotebookError, load, read
-from grading.proof import load_mutants
-from grading.release import release
-from grading.run import Assignment, Grader, Submission
+from grading.assignments import read_assignment
+from grading.collect import Submission
+from grading.notebook import NotebookError, read
+from grading.run import Grader
 from grading.sandbox import Limits
 
 REPOSITORY = HERE.parent.parent
@@ -70,10 +70,8 @@ class Graded:
         (root / "home/.bashrc").write_text(SECRET)
         self.temporary = root / "temporary"
         self.listener = Listener(self.course)
-        released = load(release("arrays", HERE / "solutions", root / "labs") / "arrays.ipynb")
-        mistakes = {name: known["wrong"] for name, known in load_mutants(HERE / "mutants/arrays.py").items()}
-        self.assignment = Assignment(LAB, released, mistakes)
-        self.cases = corpus(released, World(self.listener.port, self.course))
+        self.assignment = read_assignment(HERE / "solutions", HERE / "mutants", "arrays")
+        self.cases = corpus(self.assignment.released, World(self.listener.port, self.course))
 
     def watched(self) -> dict[str, tuple[int, int]]:
         """Size and time of everything that must stay as it is."""
