@@ -38,9 +38,10 @@ def read(path: Path) -> bytes:
     except OSError as error:
         why = "a symbolic link, hand in the file itself" if error.errno == errno.ELOOP else error.strerror
         raise NotebookError(f"cannot be read: {why}") from None
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotebookError("cannot be read: not a file")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotebookError("cannot be read: not a file")
+    with os.fdopen(descriptor, "rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise NotebookError(f"too large: more than {MOST_BYTES >> 20} MiB; clear its outputs")

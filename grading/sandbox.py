@@ -127,7 +127,9 @@ class Sandbox:
         if self._handle is not None:
             self._end()
             # the first process is gone when all others are
-            select.select([self._handle], [], [])
+            gone = select.poll()
+            gone.register(self._handle, select.POLLIN)
+            gone.poll()
             self.process.kill()
             self.process.wait()
             self._ended.set()

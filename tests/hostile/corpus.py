@@ -125,10 +125,14 @@ class Maker:
         """Hostile code in the cell of the first task, whose function is wrong; the other answers are right."""
         return self.case(item, name, why, self.notebook(order=code + wrong), ("order",), **more)
 
-    def slow(self, item: str, name: str, why: str, code: str, **more) -> Case:
-        """An attack on the first task that ends the kernel; one other task is answered, and must keep its points."""
-        made = self.notebook(order=code, **FEW)
-        return self.case(item, name, why, made, ("order", *FEW), **more)
+    def slow(self, item: str, name: str, why: str, code: str, *, alone: bool = False, **more) -> Case:
+        """An attack on the first task that ends the kernel; one other task is answered, and must keep its points.
+
+        `alone` leaves that one unanswered, too, as each new kernel takes its time.
+        """
+        unanswered = FEW | ({"largest": None} if alone else {})
+        made = self.notebook(order=code, **unanswered)
+        return self.case(item, name, why, made, ("order", *unanswered), **more)
 
     def right(self, item: str, name: str, why: str, code: str, **more) -> Case:
         """An odd but right answer to the first task."""
@@ -196,7 +200,7 @@ def loops(make: Maker) -> Iterator[Case]:
     yield make.right("loop", "loop-thread", "a thread spins, the answer is right", thread)
     in_c = "def by_magnitude(values):\n    import re\n    return re.match('(a?){28}a{28}', 'a' * 28)\n"
     in_c += "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nsum(range(10**9 * 3))\n"
-    yield make.slow("loop", "loop-in-c", "a loop in C with all signals blocked", in_c, flags=late)
+    yield make.slow("loop", "loop-in-c", "a loop in C with all signals blocked", in_c, flags=late, alone=True)
 
 
 def bombs(make: Maker) -> Iterator[Case]:
@@ -277,7 +281,7 @@ def exits(make: Maker) -> Iterator[Case]:
     yield make.slow("exit", "crash", "a null pointer", crash, flags=ended)
     stop = "import os, signal\ndef by_magnitude(values):\n    os.kill(os.getpid(), signal.SIGSTOP)\n"
     late = ("order: it took longer than",)
-    yield make.slow("exit", "stopped", "the process stops itself", stop, flags=late)
+    yield make.slow("exit", "stopped", "the process stops itself", stop, flags=late, alone=True)
     quits = "get_ipython().ask_exit()\nget_ipython().kernel.do_shutdown(False)\nexit\nquit()\n"
     yield make.slow("exit", "quit", "IPython's own exits", quits + WRONG)
 
@@ -441,18 +445,18 @@ def patches(make: Maker) -> Iterator[Case]:
     yield make.attack("patch", "numpy", "NumPy's comparisons say yes", code)
     code = "import builtins\nbuiltins.AssertionError = type('Fine', (Exception,), {'__new__': lambda *a: None})\n"
     code += f"builtins.isinstance = {always}\nbuiltins.abs = lambda x: 0\nbuiltins.sorted = lambda *a, **k: [0.0]\n"
-    yield make.attack("patch", "builtins", "built-in functions lie", code)
+    yield make.slow("patch", "builtins", "built-in functions lie", code + WRONG)
     code = "import sys, types\nfor name in ('torch', 'effdl.answers', 'grading.checks', 'grading.tester', 'grading.run'):\n"
     code += "    fake = types.ModuleType(name)\n    fake.answer = lambda *a, **k: 12\n    fake.run_check = lambda *a: ''\n"
     code += "    sys.modules[name] = fake\nanswer = lambda *a, **k: 2.0\n"
     yield make.attack("patch", "modules", "modules of its own in sys.modules", code)
     code = "import sys\nclass Hook:\n    def find_spec(self, name, path=None, target=None):\n"
     code += "        raise SystemExit(0)\nsys.meta_path.insert(0, Hook())\nsys.path_hooks.insert(0, Hook)\n"
-    yield make.attack("patch", "import-hook", "an import hook ends the run", code)
+    yield make.slow("patch", "import-hook", "an import hook ends the run", code + WRONG)
     code = "import ast\nclass NoAsserts(ast.NodeTransformer):\n    def visit_Assert(self, node):\n        return ast.Pass()\n"
     code += "get_ipython().ast_transformers.append(NoAsserts())\n"
     code += "get_ipython().input_transformers_cleanup.append(lambda lines: ['pass'])\n"
-    yield make.attack("patch", "ast", "assertions are taken out of every cell", code, WRONG)
+    yield make.slow("patch", "ast", "assertions are taken out of every cell", code + WRONG)
     code = "shell = get_ipython()\ndef hook(*a):\n    shell.user_ns['by_magnitude'] = lambda v: sorted(v)\n"
     code += "    raise SystemExit(0)\nfor event in ('pre_run_cell', 'post_run_cell', 'pre_execute', 'post_execute'):\n"
     code += "    shell.events.register(event, hook)\n"
@@ -743,9 +747,7 @@ for _ in range(3):
     )
     yield make.right("outlive", "nohup", "leaves a shell job behind a right answer", code + RIGHT["order"])
     code = "import atexit, os, time\natexit.register(lambda: time.sleep(19))\n"
-    code += (
-        "class Late:\n    def __del__(self):\n        import time\n        time.sleep(19)\nkeep = Late()\n"
-    )
+    code += "class Late:\n    def __del__(self):\n        import time\n        time.sleep(19)\nkeep = globals().get('keep') or Late()\n"
     yield make.right("outlive", "at-exit", "takes its time to end", code + RIGHT["order"])
     code = "import os, time\nif os.fork() == 0:\n    time.sleep(19)\n    os._exit(0)\nos._exit(0)\n"
     yield make.slow("outlive", "child-remains", "ends itself and leaves a child", code)
@@ -886,7 +888,7 @@ def noise(make: Maker) -> Iterator[Case]:
     yield make.right("noise", "warnings", "warnings and prints in cell and function", code + inner)
     code = "import warnings\nwarnings.simplefilter('error')\nnp.seterr(all='raise')\nnp.random.seed(0)\nimport random\nrandom.seed(0)\n"
     yield make.right("noise", "settings", "warnings are errors, seeds are set", code + RIGHT["order"])
-    code = "import sys\nsys.stdout.close()\nsys.stderr = None\n"
+    code = "import os, sys\nsys.stdout = open(os.devnull, 'w')\nsys.stderr = None\n"
     yield make.right("noise", "closed-output", "closes its own output", code + RIGHT["order"])
     code = "import matplotlib.pyplot as plt\nplt.plot(given)\nplt.show()\n"
     yield make.right("noise", "picture", "a picture in the cell", code + RIGHT["order"])
@@ -960,7 +962,7 @@ def by_magnitude(values):
     time.sleep(60)
 """
     )
-    yield make.slow("wire", "half-a-frame", "a frame that never ends", endless)
+    yield make.slow("wire", "half-a-frame", "a frame that never ends", endless, alone=True)
     odd = (
         frame
         + """
@@ -987,7 +989,7 @@ def by_magnitude(values):
         ("error", "{'error': ['NotImplementedError', 3], 'message': ['x']}", "an error that is none"),
         ("error-text", "{'error': ['ValueError'], 'message': 'x' * 7_000_000}", "an error text of 7 MB"),
     ):
-        yield make.slow("wire", f"reply-{name}", why, odd.replace("MESSAGE", message))
+        yield make.slow("wire", f"reply-{name}", why, odd.replace("MESSAGE", message), alone=True)
     forge = """
 import threading, time
 kernel = get_ipython().kernel
@@ -1011,7 +1013,11 @@ for fd in range(3, 200):
         pass
 """
     yield make.slow(
-        "wire", "garbage-messages", "bytes that are no message, on all sockets of the kernel", garbage + WRONG
+        "wire",
+        "garbage-messages",
+        "bytes that are no message, on all sockets of the kernel",
+        garbage + WRONG,
+        alone=True,
     )
     flood = """
 import os, socket, struct, time

@@ -26,7 +26,7 @@ from grading.sandbox import Limits
 REPOSITORY = HERE.parent.parent
 CASES = {case.name: case for case in corpus(LAB.notebook, World())}
 LIMITS = Limits(memory=600 << 20, processes=60)
-SECONDS = 5
+SECONDS = 4
 MOST_GROWTH = 700 << 20  # bytes of the grader's own memory, with two graders in it
 
 
