@@ -165,12 +165,11 @@ def test_a_reply_that_is_not_in_order_loses_the_connection(reply):
 )
 def test_bytes_that_were_there_before_lose_the_connection(raw):
     here, there = socket.socketpair()
-    with here:
-        with there:
-            there.sendall(raw)
-            there.shutdown(socket.SHUT_WR)
-            with pytest.raises(ConnectionLost):
-                ask(here, {"call": "f"})
+    with here, there:
+        there.sendall(raw)
+        there.shutdown(socket.SHUT_WR)
+        with pytest.raises(ConnectionLost):
+            ask(here, {"call": "f"})
 
 
 # running a check
@@ -218,7 +217,11 @@ def test_a_check_cannot_catch_that_the_process_is_gone():
 # hints
 
 RIGHT = "def f(x):\n    return abs(x)"
-KNOWN = {"signed": "def f(x):\n    return x", "negative": "def f(x):\n    return -abs(x)", "fails": "def f(x):\n    1 / 0"}
+KNOWN = {
+    "signed": "def f(x):\n    return x",
+    "negative": "def f(x):\n    return -abs(x)",
+    "fails": "def f(x):\n    1 / 0",
+}
 INPUTS = [("f", (value,), {}) for value in (1, -2, np.array([1.0, -3.0]))]
 
 

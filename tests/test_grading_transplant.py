@@ -22,7 +22,9 @@ RELEASED = notebook(markdown("title", "# Lab"), answer("a", STUB), check("a-chec
 
 def test_only_the_text_of_answers_is_carried_over():
     forged = answer("a", "x = 1") | {"cell_type": "markdown", "id": "other", "outputs": [1]}
-    found = transplant(RELEASED, notebook(code("extra", "import os"), forged, check("a-check", "pass"), answer("b", STUB)))
+    found = transplant(
+        RELEASED, notebook(code("extra", "import os"), forged, check("a-check", "pass"), answer("b", STUB))
+    )
     assert found.given == {"a": "x = 1", "b": STUB}
     assert found.untouched == {"b"}
     assert found.flags == ()
@@ -67,7 +69,12 @@ def test_an_answer_that_is_too_long_is_left_empty():
 
 @pytest.mark.parametrize(
     "metadata",
-    [{}, {"nbgrader": 3}, {"nbgrader": {"solution": True, "grade_id": ["a"]}}, {"nbgrader": {"grade_id": None}}],
+    [
+        {},
+        {"nbgrader": 3},
+        {"nbgrader": {"solution": True, "grade_id": ["a"]}},
+        {"nbgrader": {"grade_id": None}},
+    ],
     ids=str,
 )
 def test_strange_metadata_give_no_answer(metadata):

@@ -74,7 +74,17 @@ def test_a_view_of_an_array_crosses():
         (fractions.Fraction(1, 2), 0.5),
         ("\ud800", "?"),
     ],
-    ids=["numpy", "named tuple", "enumeration", "dict", "frozenset", "range", "generator", "fraction", "surrogate"],
+    ids=[
+        "numpy",
+        "named tuple",
+        "enumeration",
+        "dict",
+        "frozenset",
+        "range",
+        "generator",
+        "fraction",
+        "surrogate",
+    ],
 )
 def test_what_is_nearly_plain_crosses_as_plain(value, there):
     assert crossed(value) == there

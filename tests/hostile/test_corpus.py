@@ -76,7 +76,9 @@ class Graded:
     def watched(self) -> dict[str, tuple[int, int]]:
         """Size and time of everything that must stay as it is."""
         places = [self.course, self.course.parent / "home"]
-        places += [REPOSITORY / name for name in ("effdl", "grading", "labs", "solutions", "tests")]
+        places += [
+            REPOSITORY / name for name in ("effdl", "grading", "hwsim", "labs", "solutions", "tests/hostile")
+        ]
         return {
             str(path): (path.lstat().st_size, path.lstat().st_mtime_ns)
             for place in places
