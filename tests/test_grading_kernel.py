@@ -17,7 +17,7 @@ from grading.provisioner import BubblewrapProvisioner, SandboxSpecs
 from grading.relay import Relay
 from grading.sandbox import Limits, Sandbox, SandboxError, require
 
-SMALL = Limits(memory=400 << 20, scratch=16 << 20, processes=40)
+SMALL = Limits(memory=600 << 20, scratch=16 << 20, processes=40)
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +49,9 @@ def text(outputs: Outputs) -> str:
 
 def test_a_cell_shows_what_it_prints_and_what_it_is(kernel):
     outputs = kernel.run("import sys\nprint('out')\nprint('err', file=sys.stderr)\n6 * 7", 30)
-    shown = {cell["name"]: cell["text"] for cell in outputs.cells}
-    assert shown["stderr"] == "err\n"
-    assert "out\n" in shown["stdout"]
-    assert "42\n" in text(outputs)
+    shown = [(cell["name"], cell["text"]) for cell in outputs.cells]
+    assert ("stderr", "err\n") in shown
+    assert "".join(words for name, words in shown if name == "stdout") == "out\n42\n"
     assert outputs.error == ""
 
 
@@ -96,7 +95,8 @@ def test_a_late_cell_is_told(own):
         ("import os\nos._exit(0)", "it ended the Python process"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "it ended the Python process"),
         (
-            "hold = [bytes(50 << 20).replace(b'\\0', b'x') for _ in range(12)]\nimport time\ntime.sleep(9)",
+            "import os, time\nfor _ in range(3):\n    if os.fork() == 0:\n        block = b'x' * (250 << 20)\n"
+            "        time.sleep(9)\ntime.sleep(9)",
             "it used too much memory",
         ),
     ],
@@ -123,7 +123,7 @@ def test_closing_twice_leaves_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
     kernel = Kernel({}, limits=SMALL)
-    assert [path.name.startswith("grading-") for path in tmp_path.iterdir()] == [True]
+    assert any(path.name.startswith("grading-") for path in tmp_path.iterdir())
     kernel.close()
     kernel.close()
     assert list(tmp_path.iterdir()) == []
@@ -220,11 +220,10 @@ def test_a_relay_ends_what_is_too_long(ends, monkeypatch):
 
     reader = threading.Thread(target=read)
     reader.start()
-    with pytest.raises(OSError, match="Broken pipe|reset"):
-        for _ in range(4096):
-            kernel.sendall(bytes(1 << 16))
+    with pytest.raises(OSError, match=r"Broken pipe|reset"):
+        kernel.sendall(bytes(64 << 20))
     reader.join()
-    assert sum(received) <= relay.MOST_BYTES + (1 << 16) or sum(received) < 70 << 20
+    assert sum(received) <= relay.MOST_BYTES + (1 << 16)
 
 
 def test_a_relay_that_nobody_used_can_be_closed(tmp_path):

@@ -312,7 +312,7 @@ def test_it_says_why_bubblewrap_fails(monkeypatch, asked):
     monkeypatch.setattr(
         sandbox, "_command", lambda *a: ["/bin/sh", "-c", "echo 'No permissions' >&2; exit 1"]
     )
-    with pytest.raises(SandboxError, match="No permissions. Allow user namespaces"):
+    with pytest.raises(SandboxError, match=r"No permissions\. Allow user namespaces"):
         asked()
 
 
