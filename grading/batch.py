@@ -49,6 +49,11 @@ class Team:
         seed = secrets.randbits(31) if self.settings.seed is None else self.settings.seed
         return self._mine.grader.grade(self.assignments[submission.lab], submission, seed)
 
+    def stop(self) -> None:
+        """Let all that is being graded fail soon."""
+        for grader in self._all:
+            grader.stop()
+
     def close(self) -> None:
         """End the testers of all threads."""
         while self._all:
@@ -67,6 +72,10 @@ def this_machine(
     pool = ThreadPoolExecutor(workers, thread_name_prefix="grader")
     try:
         yield lambda submission: pool.submit(team.grade, submission), workers
+    except BaseException:  # who leaves before all is done wants no result any more
+        pool.shutdown(wait=False, cancel_futures=True)
+        team.stop()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
         team.close()

@@ -18,12 +18,22 @@ from grading.gradebook import GradebookError
 from grading.lab import LabError
 from grading.notebook import NotebookError
 from grading.release import release
+from grading.report import ReportError
 from grading.results import Store
 from grading.run import GradingError
 from grading.sandbox import Limits, SandboxError
 from grading.validate import validate
 
-ERRORS = (LabError, NotebookError, CollectError, SandboxError, GradingError, GradebookError, OSError)
+ERRORS = (
+    LabError,
+    NotebookError,
+    CollectError,
+    SandboxError,
+    GradingError,
+    GradebookError,
+    ReportError,
+    OSError,
+)
 
 
 def do_release(arguments: argparse.Namespace) -> int:
@@ -95,9 +105,11 @@ def do_grade(arguments: argparse.Namespace) -> int:
 def do_report(arguments: argparse.Namespace) -> int:
     """Print a summary of the results, and draw it."""
     results = Store(arguments.output / "results").all()
-    if not results:
-        raise CollectError(f"{arguments.output} holds no results: run `python -m grading grade` first")
-    labs = {name: labs_of.read_lab(arguments.solutions, name) for name in {result.lab for result in results}}
+    labs = {
+        name: labs_of.read_lab(arguments.solutions, name)
+        for name in labs_of.names(arguments.solutions)
+        if any(result.lab == name for result in results)
+    }
     print(report.summary(results, labs))
     target = arguments.output / "report.png"
     report.picture(results, labs).savefig(target, dpi=150)

@@ -11,6 +11,7 @@ MOST_PICTURE = 1 << 20  # bytes
 PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "\n... cut: the cell printed more\n"
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours of a terminal
+FILE = re.compile(r"\(\S+\.py, (?=line \d+\)$)")  # the cell's own file, in the words of a SyntaxError
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )  # and marks that turn text round
@@ -40,7 +41,10 @@ class Outputs:
         if kind == "stream":
             self._stream("stderr" if content.get("name") == "stderr" else "stdout", content.get("text"))
         elif kind == "error":
-            self.error = f"{clean(content.get('ename'))}: {clean(content.get('evalue'))}"[:1000]
+            error = f"{clean(content.get('ename'))}: {clean(content.get('evalue'))}"
+            self.error = FILE.sub(
+                "(", error[:1000]
+            )  # cut first: the pattern looks at a long text for minutes
             self._stream("stderr", self.error)
         elif kind in ("display_data", "execute_result") and isinstance(content.get("data"), dict):
             self._display(content["data"])

@@ -57,7 +57,8 @@ def line(result: Result) -> str:
     """A result as one line for the terminal."""
     late = f"   late: {result.penalty:g} points off" if result.penalty else ""
     flags = f"   {'; '.join(result.flags)}" if result.flags else ""
-    return f"{result.student:<24} {result.lab:<20} {result.total:5g} / {result.maximum:g}{late}{flags}"
+    text = f"{result.student:<24} {result.lab:<20} {result.total:5g} / {result.maximum:g}{late}{flags}"
+    return "".join(sign if sign.isprintable() else "?" for sign in text)  # a name may hold anything
 
 
 def penalty(result: Result, due: datetime, percent: float) -> float:

@@ -43,6 +43,8 @@ class Grader:
         self.seconds = seconds
         self.limits = limits
         self._testers: dict[str, Tester] = {}
+        self._kernel: Kernel | None = None  # that is at work
+        self._stopped = False
 
     def grade(self, assignment: Assignment, submission: Submission, seed: int) -> Result:
         """Grade one submission, whatever is in it.
@@ -82,6 +84,13 @@ class Grader:
         """Make the tester of a lab. Raises GradingError where the lab's own reference solution does not pass."""
         self._tester(assignment)
 
+    def stop(self) -> None:
+        """Let the grading that another thread is at fail soon: end what runs in sandboxes, and start nothing more."""
+        self._stopped = True
+        for each in [self._kernel, *self._testers.values()]:
+            if each:
+                each.sandbox.end()
+
     def close(self) -> None:
         """End all testers."""
         while self._testers:
@@ -89,12 +98,15 @@ class Grader:
 
     def _one_kernel(self, assignment: Assignment, run: "_Run", tasks: list[Task]) -> bool:
         """Run the answers to some tasks in a new kernel, then their checks; False when the kernel was lost."""
+        if self._stopped:
+            raise GradingError("grading was stopped")
         here, inside = socket.socketpair()
         with here:
             with inside:
                 number = inside.fileno()
                 kernel = Kernel(_for_student(), [number], self.limits)
             with kernel:
+                self._kernel = kernel
                 try:
                     self._run_answers(kernel, run, tasks)
                     kernel.begin(SERVE.format(number))
@@ -151,6 +163,8 @@ class Grader:
             run.checked(task, check, reply["message"], reply["hints"])
 
     def _tester(self, assignment: Assignment) -> Tester:
+        if self._stopped:
+            raise GradingError("grading was stopped")
         name = assignment.lab.name
         if name in self._testers and not self._testers[name].sandbox.running():
             self._testers.pop(name).close()

@@ -125,7 +125,7 @@ class Sandbox:
     def kill(self) -> None:
         """End everything in the sandbox, and return when it is gone; a second call does nothing."""
         if self._handle is not None:
-            self._end()
+            self.end()
             # the first process is gone when all others are
             gone = select.poll()
             gone.register(self._handle, select.POLLIN)
@@ -138,7 +138,8 @@ class Sandbox:
             os.close(self._lifeline)
             self._handle = None
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End everything in the sandbox, and do not wait."""
         with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
             # the first process of the namespace takes all others with it
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
@@ -150,7 +151,7 @@ class Sandbox:
                 files + _memory(self.pid, _proportional) > self.limits.memory
             ):
                 self.overran = True
-                self._end()
+                self.end()
                 return
 
     def _memory_of_files(self) -> int:

@@ -2,6 +2,8 @@
 
 import csv
 import os
+import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,13 +11,14 @@ from course import code, markdown, write
 
 from grading import proof
 from grading.__main__ import main
-from grading.collect import CollectError, collect
+from grading.assignments import Assignment
+from grading.collect import CollectError, Submission, collect, gather
+from grading.desk import sort_out
 from grading.lab import LabError, names, read_lab
 from grading.notebook import NotebookError, load, nbgrader
 from grading.release import release
-from grading.results import Grade, write_feedback, write_grades
-from grading.run import Result
-from grading.transplant import answers, transplant
+from grading.result import Result
+from grading.results import Store, line, penalty, write_grades
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 SOLUTIONS = FIXTURES / "solutions"
@@ -107,27 +110,6 @@ def test_a_folder_without_submissions_is_told(tmp_path):
         collect(tmp_path / "file")
 
 
-# transplanting
-
-
-def test_only_the_text_of_answers_is_carried_over():
-    clean = {"cells": [solution("a", "stub"), code("check", "assert f()"), solution("b", "stub")]}
-    forged = solution("a", "x = 1") | {"cell_type": "markdown", "id": "other", "outputs": [1]}
-    given = {"cells": [code("extra", "import os"), forged, solution("a", "x = 2"), code("check", "pass")]}
-    made, missing = transplant(clean, answers(given))
-    assert [cell["source"] for cell in made["cells"]] == ["x = 1", "assert f()", "stub"]
-    assert made["cells"][0] == clean["cells"][0] | {"source": "x = 1"}
-    assert clean["cells"][0]["source"] == "stub"
-    assert missing == ["b"]
-
-
-@pytest.mark.parametrize(
-    "metadata", [{}, {"nbgrader": 3}, {"nbgrader": {"solution": True, "grade_id": ["a"]}}]
-)
-def test_strange_metadata_give_no_answer(metadata):
-    assert answers({"cells": [{"metadata": metadata, "source": "1"}]}) == {}
-
-
 # releasing
 
 
@@ -162,21 +144,140 @@ def test_a_source_that_nbgrader_refuses_leaves_the_old_lab(tmp_path):
 # results
 
 
+def result(student="ada", lab="one", **changes):
+    values = {"possible": {"a": 2.0, "open": 1.0}, "points": {"a": 2.0, "open": None}, "digest": "d"}
+    return Result(student, lab, **values | changes)
+
+
 def test_grades_are_written_as_a_table(tmp_path):
-    possible = {"a": 2.0, "open": 1.0}
-    good = Grade("Zoë, B.", "one", Result({"a": 2.0, "open": None}, "<p>", "grade by hand: open"), possible)
-    bad = Grade("ada", "two", Result(flag="not a notebook", failed=True), {"b": 4.0})
-    write_grades(tmp_path / "grades.csv", [good, bad])
+    good = result("Zoë, B.", flags=("grade by hand: open",), penalty=0.5, seed=7)
+    bad = result("ada", "two", possible={"b": 4.0}, points={"b": 0.0}, flags=("not a notebook",), failed=True)
+    formula = result("=1+1")
+    write_grades(tmp_path / "grades.csv", [good, bad, formula])
     with (tmp_path / "grades.csv").open(encoding="utf-8") as file:
         rows = [list(row.values()) for row in csv.DictReader(file)]
     assert rows == [
-        ["Zoë, B.", "one", "2", "", "", "2", "3", "grade by hand: open"],
-        ["ada", "two", "", "", "0", "0", "4", "not a notebook"],
+        ["'=1+1", "one", "2", "", "", "0", "2", "3", "", "", "0"],
+        ["Zoë, B.", "one", "2", "", "", "0.5", "1.5", "3", "grade by hand: open", "", "7"],
+        ["ada", "two", "", "", "0", "0", "0", "4", "not a notebook", "", "0"],
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["grades.csv"]
-    for grade in (good, bad):
-        write_feedback(tmp_path / "feedback", grade)
-    assert [path.name for path in (tmp_path / "feedback").rglob("*.html")] == ["one.html"]
+
+
+def test_the_store_finds_a_result_for_the_same_submission_and_lab_only(tmp_path):
+    assignment = Assignment(read_lab(SOLUTIONS, "tiny"), {"cells": []})
+    changed = Assignment(assignment.lab, {"cells": []}, {"double-check": {"new": "mistake"}})
+    submission = Submission("ada", "tiny", b"{}")
+    kept = result(lab="tiny", digest=submission.digest)
+    store = Store(tmp_path)
+    assert store.find(assignment, submission) is None
+    store.keep(assignment, kept)
+    assert store.find(assignment, submission) == kept
+    assert store.find(changed, submission) is None
+    assert store.find(assignment, Submission("ada", "tiny", b"{ }")) is None
+    assert store.all() == [kept]
+    assert [path.name for path in (tmp_path / "ada").iterdir()] == ["tiny.json"]
+
+
+@pytest.mark.parametrize(
+    ("submitted", "points"),
+    [
+        ("", 0),
+        ("2026-03-01T18:00:00+00:00", 0),
+        ("2026-03-01T18:00:01+00:00", 0.3),
+        ("2026-03-01T19:00:00+01:00", 0),
+        ("2026-03-02T18:00:00+00:00", 0.3),
+        ("2026-03-02T18:00:01+00:00", 0.6),
+        ("2027-03-02T18:00:01+00:00", 3),
+    ],
+)
+def test_late_days_begun_cost_a_share_of_the_maximum(submitted, points):
+    due = datetime(2026, 3, 1, 18, tzinfo=UTC)
+    assert penalty(result(submitted=submitted), due, 10) == pytest.approx(points)
+
+
+def test_a_penalty_takes_no_more_than_there_is():
+    assert result(penalty=3).total == 0
+    assert result(penalty=0.5).total == 1.5
+
+
+def test_a_line_for_the_terminal_has_no_control_characters():
+    assert "\x1b" not in line(result("a\x1b[2Jb"))
+
+
+# gathering
+
+
+def handed_in(folder, text, time=""):
+    folder.mkdir(parents=True)
+    (folder / "tiny.ipynb").write_text(text)
+    if time:
+        (folder / "timestamp.txt").write_text(time)
+
+
+def test_the_newest_of_an_exchange_is_copied(tmp_path):
+    inbound, target = tmp_path / "inbound", tmp_path / "submissions"
+    for time, text in (("2026-03-02 09:00:00.000000 UTC", "new"), ("2026-03-01 10:00:00.000000 UTC", "old")):
+        handed_in(inbound / f"ada+tiny+{time}+x{text}", text, time)
+        handed_in(inbound / f"ada+cost+{time}", "other lab", time)
+    assert gather(inbound, target, "tiny") == [("ada", "2026-03-02T09:00:00+00:00")]
+    assert (target / "ada/tiny/tiny.ipynb").read_text() == "new"
+    (found,) = collect(target)
+    assert found.submitted == "2026-03-02T09:00:00+00:00"
+    (inbound / "ada+tiny+2026-03-02 09:00:00.000000 UTC+xnew/tiny.ipynb").unlink()
+    gather(inbound, target, "tiny")
+    assert (target / "ada/tiny/tiny.ipynb").read_text() == "new", "an older one does not replace a newer one"
+
+
+def test_a_platforms_zip_file_is_understood(tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        packed.writestr("Zoë B_123_assignsubmission_file_/tiny.ipynb", "zoe")
+        packed.writestr("ben/tiny/tiny.ipynb", "ben")
+        packed.writestr("../../evil/tiny.ipynb", "evil")
+        packed.writestr("ben/essay.pdf", "no")
+    assert gather(tmp_path / "all.zip", tmp_path / "in", "tiny") == [("Zoë B", ""), ("ben", ""), ("evil", "")]
+    assert (tmp_path / "in/Zoë B/tiny/tiny.ipynb").read_text() == "zoe"
+    assert not (tmp_path.parent / "evil").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"all.zip", "in"}
+
+
+def test_nothing_to_gather_is_told(tmp_path):
+    with pytest.raises(CollectError, match="does not exist"):
+        gather(tmp_path / "none", tmp_path, "tiny")
+    with pytest.raises(CollectError, match=r"holds no tiny\.ipynb"):
+        gather(tmp_path, tmp_path / "in", "tiny")
+    (tmp_path / "file.zip").write_text("no zip")
+    with pytest.raises(CollectError, match="neither a folder nor a zip file"):
+        gather(tmp_path / "file.zip", tmp_path / "in", "tiny")
+    target = tmp_path / "secret"
+    target.write_text("x")
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link/tiny.ipynb").symlink_to(target)
+    with pytest.raises(CollectError, match="holds no"):
+        gather(tmp_path, tmp_path / "in", "tiny")
+
+
+# desk
+
+
+def test_a_renamed_file_is_its_lab_unless_the_lab_is_there_too(tmp_path):
+    released = load(SOLUTIONS / "tiny/tiny.ipynb")
+    assignments = {"tiny": Assignment(read_lab(SOLUTIONS, "tiny"), released)}
+    for name in ("ada/tiny (1).ipynb", "ben/tiny.ipynb", "ben/tiny (1).ipynb"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((SOLUTIONS / "tiny/tiny.ipynb").read_bytes())
+    write(tmp_path / "cleo/essay.ipynb")
+    (tmp_path / "dora").mkdir()
+    (tmp_path / "dora/broken.ipynb").write_text("{")
+    chosen, refused = sort_out(collect(tmp_path), assignments, ["tiny", "cost"])
+    assert [(one.student, one.lab, one.path.name) for one in chosen] == [
+        ("ada", "tiny", "tiny (1).ipynb"),
+        ("ben", "tiny", "tiny.ipynb"),
+    ]
+    assert [(one.student, why) for one, why in refused] == [
+        ("cleo", "unknown lab: the labs are tiny, cost"),
+        ("dora", "unknown lab: the labs are tiny, cost"),
+    ]
 
 
 # proving
@@ -194,7 +295,7 @@ def test_an_answer_cannot_change_what_the_next_one_gets():
     prepared = proof.prepare(lab)
     check = lab.tasks[0].checks[0]
     spoiling = "given *= 0\ndef double(values):\n    return values\n"
-    assert proof.grade(spoiling, check, prepared)[0].startswith("AssertionError")
+    assert proof.grade(spoiling, check, prepared)[0].startswith("double each value")
     assert proof.grade(lab.tasks[0].source, check, prepared) == ("passed", False)
 
 
@@ -205,8 +306,8 @@ def test_a_broken_answer_proves_nothing():
 
 
 def test_the_report_prints_rates_and_fails_on_a_gap(tmp_path, capsys):
-    report = ["--solutions", str(SOLUTIONS), "report", "--mutants"]
-    assert main([*report, str(FIXTURES / "mutants")]) == 0
+    command = ["--solutions", str(SOLUTIONS), "--mutants"]
+    assert main([*command, str(FIXTURES / "mutants"), "prove"]) == 0
     assert "tiny                            2      8/8 = 100%        4/4 = 100%" in capsys.readouterr().out
     gap = {
         "double-check": {
@@ -215,11 +316,11 @@ def test_the_report_prints_rates_and_fails_on_a_gap(tmp_path, capsys):
         }
     }
     (tmp_path / "tiny.py").write_text(f"MUTANTS = {gap!r}")
-    assert main([*report, str(tmp_path)]) == 1
+    assert main([*command, str(tmp_path), "prove"]) == 1
     out = capsys.readouterr().out
     assert "tiny/double-check: wrong answer passed: not wrong" in out
     assert "tiny/double-check: right answer lost its points: bad" in out
-    assert main([*report, str(tmp_path / "none")]) == 2
+    assert main([*command, str(tmp_path / "none"), "prove"]) == 2
     assert "tiny.py is missing" in capsys.readouterr().err
 
 
@@ -230,9 +331,12 @@ def test_the_report_prints_rates_and_fails_on_a_gap(tmp_path, capsys):
     ("words", "reason"),
     [
         (["release", "big"], "unknown lab big: the labs are tiny"),
-        (["grade", "none"], "none does not exist"),
-        (["grade", "none", "--lab", "big"], "unknown lab big"),
-        (["report", "big"], "unknown lab big"),
+        (["grade", "--submissions", "none"], "none does not exist"),
+        (["grade", "big", "--submissions", "none"], "unknown lab big"),
+        (["collect", "tiny", "--from", "none"], "none does not exist"),
+        (["report", "--output", "none"], "nothing to report on"),
+        (["validate", "none.ipynb"], "cannot be read"),
+        (["prove", "big"], "unknown lab big"),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(tmp_path, capsys, monkeypatch, words, reason):

@@ -129,7 +129,9 @@ def test_the_gradebook_has_the_marks(graded):
     with Gradebook(f"sqlite:///{out / 'gradebook.db'}") as gradebook:
         assert gradebook.find_submission("tiny", "reference").score == 4
         assert gradebook.find_submission("tiny", "reference").needs_manual_grade
-        assert gradebook.find_submission_notebook("tiny", "tiny", "late").late_submission_penalty == 1.2
+        assert gradebook.find_submission_notebook(
+            "tiny", "tiny", "late"
+        ).late_submission_penalty == pytest.approx(1.2)
         assert len(gradebook.assignment_submissions("tiny")) == len(found)
 
 
@@ -138,13 +140,13 @@ def test_each_student_has_feedback_that_names_the_mistake(graded):
     pages = {path.parent.name: path.read_text(encoding="utf-8") for path in out.glob("feedback/*/tiny.html")}
     assert set(pages) == set(found)
     assert "hard-coded" in pages["wrong [x] y"]
-    assert not any("secret" in page for page in pages.values())
+    assert not any("secret-hidden-test" in page for page in pages.values())
 
 
 def test_the_report_is_drawn(graded, capsys):
     out = graded[1]
     assert main([*HERE, "report", "--output", str(out)]) == 0
-    assert "double-check" in capsys.readouterr().out
+    assert re.search(r"double +3 ", capsys.readouterr().out)
     assert (out / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -231,11 +233,21 @@ def test_the_bundle_holds_the_course_and_no_answer(tmp_path):
     inside = {Path(name).parts[1] for name in texts}
     assert {"labs", "chapters", "effdl", "hwsim", "grading", "Makefile", "requirements.txt"} <= inside
     assert not inside & {"solutions", "tests", ".git", ".venv"}
-    everything = "\n".join(text for name, text in texts.items() if name.endswith((".py", ".ipynb", ".md")))
+    sources = [text for name, text in texts.items() if name.endswith((".py", ".md"))]
+    for name, text in texts.items():
+        if name.endswith(".ipynb"):
+            sources += ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
     for lab in (read_lab(ROOT / "solutions", name) for name in names(ROOT / "solutions")):
-        for task in lab.tasks:
-            for hidden in (part for check in task.checks for part in HIDDEN.findall(check.source)):
-                assert json.dumps(hidden.splitlines()[1])[1:-1] not in everything
+        checks = [check.source for task in lab.tasks for check in task.checks]
+        answers = re.findall(
+            r"### BEGIN SOLUTION\n(.*?)\s*### END", "".join(task.source for task in lab.tasks), re.DOTALL
+        )
+        hidden = [
+            "\n".join(part.strip().splitlines()[1:-1]) for check in checks for part in HIDDEN.findall(check)
+        ]
+        assert all(hidden)
+        for secret in [*hidden, *(answer for answer in answers if len(answer) > 40)]:
+            assert not any(secret in source for source in sources)
     again = tmp_path / "again.zip"
     assert main(["release", "cost", "--bundle", str(again)]) == 0
     assert main(["release", "--bundle", str(target)]) == 2  # never over what is there

@@ -865,6 +865,8 @@ def by_magnitude(values):
     )
     names = "def by_magnitude(values):\n    raise ValueError('\\x00\\x1b[2J\\ud800 window.hacked')\n"
     yield make.attack("value", "error-with-zero", "an error with a zero and half a character", names, "")
+    brackets = "raise ValueError('(' * 80_000)\n"
+    yield make.attack("value", "error-of-brackets", "an error that a careless pattern never leaves", brackets)
     names = "def by_magnitude(values):\n    raise AssertionError('')\n"
     yield make.attack(
         "value", "error-without-text", "an assertion without a text is none that passed", names, ""
