@@ -21,19 +21,21 @@ class Relay:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(outside)
         self._listener.listen(1)
+        self._client: socket.socket | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """End the connection."""
-        for each in (self._listener, self._kernel):
-            _end(each)
+        for each in (self._listener, self._kernel, self._client):
+            if each:
+                _end(each)
         self._thread.join()
 
     def _serve(self) -> None:
         with self._listener, self._kernel, contextlib.suppress(OSError):
-            client, _ = self._listener.accept()
-            with client:
+            self._client, _ = self._listener.accept()
+            with self._client as client:
                 back = threading.Thread(target=_pump, args=(client, self._kernel, None), daemon=True)
                 back.start()
                 _pump(self._kernel, client, MOST_BYTES)

@@ -70,6 +70,8 @@ class Grader:
         if tasks and not self._one_kernel(assignment, run, tasks):
             for task in run.open_tasks():
                 self._one_kernel(assignment, run, [task])
+        if self._stopped:  # what was ended from outside must not look like the student's doing
+            raise GradingError("grading was stopped")
         return Result(
             points={name: run.points(name) for name in assignment.lab.points},
             messages=run.messages,

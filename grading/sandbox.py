@@ -139,7 +139,9 @@ class Sandbox:
             self._handle = None
 
     def end(self) -> None:
-        """End everything in the sandbox, and do not wait."""
+        """End everything in the sandbox, and do not wait; what has ended is left alone."""
+        if self._handle is None:
+            return
         with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
             # the first process of the namespace takes all others with it
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)

@@ -4,12 +4,14 @@ Only the text of the answer cells is carried over, found by its `grade_id`. Copi
 cells, other cells and other metadata change nothing.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from grading.notebook import nbgrader
 
 MOST_TEXT = 500_000  # characters of one answer
+DEFINED = re.compile(r"^def (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,10 @@ def transplant(released: dict, submitted: dict) -> Answers:
             text = ""
         given[name] = text
     untouched = frozenset(name for name, text in given.items() if _same(text, asked[name]))
+    others = "\n".join(cell["source"] for cell in submitted["cells"] if "grade_id" not in nbgrader(cell))
+    for name in sorted(untouched):
+        if moved := set(DEFINED.findall(asked[name])) & set(DEFINED.findall(others)):
+            flags.append(f"cell {name} is as it was released, but another cell defines {min(moved)}")
     return Answers(given, untouched, tuple(flags))
 
 

@@ -226,6 +226,15 @@ def test_a_relay_ends_what_is_too_long(ends, monkeypatch):
     assert sum(received) <= relay.MOST_BYTES + (1 << 16)
 
 
+def test_a_relay_can_be_closed_while_its_client_does_not_read(ends):
+    made, _, kernel = ends
+    kernel.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        kernel.sendall(bytes(8 << 20))
+    made.close()
+    assert not made._thread.is_alive()
+
+
 def test_a_relay_that_nobody_used_can_be_closed(tmp_path):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "inside"))

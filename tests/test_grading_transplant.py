@@ -55,6 +55,13 @@ def test_copies_count_as_they_would_run(texts, given, flagged):
     assert found.flags == (("cell a stands 2 times: graded as one",) if flagged else ())
 
 
+def test_an_answer_in_a_cell_of_its_own_is_told():
+    other = code("mine", "def f():\n    return 1")
+    found = transplant(RELEASED, notebook(answer("a", STUB), other, answer("b", "x = 1")))
+    assert found.given["a"] == STUB
+    assert found.flags == ("cell a is as it was released, but another cell defines f",)
+
+
 @pytest.mark.parametrize("end", ["\n", "  \n\n", "\r\n"], ids=["line", "spaces", "windows"])
 def test_white_space_at_the_ends_is_no_answer(end):
     same = STUB.replace("\n", end.replace("\n\n", "\n")) + end

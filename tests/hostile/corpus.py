@@ -345,6 +345,10 @@ def cells(make: Maker) -> Iterator[Case]:
     made["cells"].append(cell(make.notebook(), "order") | {"source": "assert True"})
     nbgrader(made["cells"][-1])["grade_id"] = "order-check"
     yield make.case("cells", "id-of-a-check", "answers under the name of a check", made, ("order",))
+    made = make.notebook(order=None)
+    made["cells"].insert(4, cell(make.notebook(), "order") | {"metadata": {}})
+    told = ("cell order is as it was released, but another cell defines by_magnitude",)
+    yield make.case("cells", "new-cell", "answers count in their own cell only", made, ("order",), flags=told)
     made = make.notebook()
     for each in made["cells"]:
         each["id"] = "same"
