@@ -27,6 +27,14 @@ REPOSITORY = HERE.parent.parent
 CASES = {case.name: case for case in corpus(LAB.notebook, World())}
 LIMITS = Limits(memory=600 << 20, processes=60)
 SECONDS = 4
+STUDENTS = [
+    "",
+    "/../../etc",
+    "<script>window.hacked = 1</script>",
+    "=cmd()",
+    "\n\x1b[2J",
+    " 名前",
+]  # odd names
 MOST_GROWTH = 700 << 20  # bytes of the grader's own memory, with two graders in it
 
 
@@ -94,7 +102,7 @@ class Graded:
         except NotebookError as error:
             self.results[case.name] = error
             return
-        submission = Submission(case.name, "arrays", content)
+        submission = Submission(case.name + STUDENTS[number % len(STUDENTS)], "arrays", content)
         try:
             self.results[case.name] = mine.grader.grade(self.assignment, submission, seed=number)
         except Exception as error:
@@ -148,6 +156,7 @@ def test_a_submission_gets_the_points_that_it_must_get(graded, name):
         return
     assert result.points == case.points, (case.why, result.messages, result.flags)
     assert result.failed == case.failed
+    assert result.student.startswith(name)
     assert [flag for flag in case.flags if flag not in " | ".join(result.flags)] == []
     text = result.to_json()
     assert SECRET not in text
