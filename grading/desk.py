@@ -81,16 +81,14 @@ class Desk:
             old = self.store.find(assignment, submission) if resume else None
             if old is None:
                 yield submission
-            elif old.penalty == self._penalty(old):
-                self.results.append(old)
-            else:
+            else:  # not graded again, but a teacher may have typed points, or moved the day when it is due
                 self.settle(submission, old)
 
     def settle(self, submission: Submission | Found, outcome: Result | Exception) -> None:
         """Keep a result, or note why there is none."""
         if isinstance(outcome, Result):
             try:
-                self._keep(replace(outcome, penalty=self._penalty(outcome)))
+                self.tell(line(self._keep(replace(outcome, penalty=self._penalty(outcome)))))
                 return
             except (GradebookError, OSError) as error:
                 outcome = error
@@ -106,13 +104,15 @@ class Desk:
         write_grades(self.output / "grades.csv", self.results)
         return self.output / "grades.csv"
 
-    def _keep(self, result: Result) -> None:
+    def _keep(self, result: Result) -> Result:
+        """Write a result everywhere; returns it with the points that a teacher typed."""
         assignment = self.assignments[result.lab]
-        gradebook.record(self.gradebook, assignment.lab, result, self.output)
-        write_feedback(self.output / "feedback", assignment, result)
+        typed = gradebook.record(self.gradebook, assignment.lab, result, self.output)
+        final = result.with_typed(typed)
+        write_feedback(self.output / "feedback", assignment, final)
         self.store.keep(assignment, result)  # last, so that what is in it is everywhere
-        self.results.append(result)
-        self.tell(line(result))
+        self.results.append(final)
+        return final
 
     def _penalty(self, result: Result) -> float:
         return penalty(result, self.due, self.percent) if self.due else 0.0

@@ -50,7 +50,7 @@ from grading import autograded
 from grading.course import config
 from grading.database import GradebookError, in_turn
 from grading.lab import Lab
-from grading.result import Result
+from grading.result import Result, Typed
 
 COURSE = "default_course"  # where nbgrader puts every assignment unless told otherwise
 PLAIN = " .@_-"  # what a student's id may hold beside letters and digits
@@ -83,8 +83,10 @@ def student_id(name: str) -> str:
     return made
 
 
-def record(url: str, lab: Lab, result: Result, course_folder: Path | None = None) -> None:
+def record(url: str, lab: Lab, result: Result, course_folder: Path | None = None) -> Typed:
     """Write the marks of a submission into the gradebook, in place of the ones from an earlier grading.
+
+    Returns what a teacher typed and what stands.
 
     Parameters
     ----------
@@ -101,16 +103,19 @@ def record(url: str, lab: Lab, result: Result, course_folder: Path | None = None
     student = student_id(result.student)
     master, released = _lab_cells(lab)
     shown = autograded.shown(released, result)
+    typed = Typed({}, {})
 
     def write(session: Session) -> None:
+        nonlocal typed
         _make_tables(session.connection())
         notebook = _notebook(session, lab.name, master)
         submission = _submission(session, notebook, student, result)
-        _mark(session, lab, notebook, submission, result)
+        typed = _mark(session, lab, notebook, submission, result)
         if course_folder is not None:  # before the marks count, so that no mark is without its notebook
             autograded.write(course_folder, student, shown, result)
 
     in_turn(url, write)
+    return typed
 
 
 def _make_tables(connection: Connection) -> None:
@@ -217,8 +222,8 @@ def _row(session: Session, kind: type[Base], **values: str) -> Base:
 
 def _mark(
     session: Session, lab: Lab, notebook: Notebook, submitted: SubmittedNotebook, result: Result
-) -> None:
-    """Write points and comments, and settle what becomes of the ones that a teacher typed."""
+) -> Typed:
+    """Write points and comments, and settle what becomes of the ones that a teacher typed; returns those that stand."""
     answer_of = {check.name: task.name for task in lab.tasks for check in task.checks}
     answer_of |= {name: name for name in lab.open_questions}
     old = session.scalar(select(answers_table.c.digests).filter_by(notebook_id=submitted.id))
@@ -229,6 +234,7 @@ def _mark(
     known = {name: name in (old or {}) and name in new for name in answer_of.values()}
     same = {name: known[name] and old[name] == new[name] for name in known}
 
+    stands = Typed({}, {})
     for name, grade in _rows(session, Grade, GradeCell, notebook, submitted).items():
         answer = answer_of[name]
         typed = grade.manual_score is not None or grade.extra_credit is not None
@@ -239,11 +245,15 @@ def _mark(
         grade.auto_score = result.points.get(name, 0.0)
         waits = grade.auto_score is None and grade.manual_score is None
         grade.needs_manual_grade = waits or flagged or (typed and not same[answer])
+        if grade.manual_score is not None:
+            stands.points[name] = grade.manual_score + (grade.extra_credit or 0.0)
 
     for name, comment in _rows(session, Comment, SolutionCell, notebook, submitted).items():
         if known.get(name) and not same[name]:
             comment.manual_comment = None
         checks = [check for check, answer in answer_of.items() if answer == name]
+        if comment.manual_comment and checks:
+            stands.comments[checks[0]] = comment.manual_comment
         lines = [
             words[check] for check in checks for words in (result.messages, result.hints) if check in words
         ]
@@ -255,6 +265,7 @@ def _mark(
         answers_table.insert() if old is None else answers_table.update().filter_by(notebook_id=submitted.id)
     )
     session.execute(statement.values(notebook_id=submitted.id, digests=digests))
+    return stands
 
 
 def _rows(

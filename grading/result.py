@@ -1,7 +1,15 @@
 """What grading found out about one submission."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import NamedTuple
+
+
+class Typed(NamedTuple):
+    """What a teacher typed: points and comments, by the `grade_id` of the graded cell."""
+
+    points: dict[str, float]
+    comments: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,19 @@ class Result:
     def maximum(self) -> float:
         """The points of a perfect submission."""
         return sum(self.possible.values())
+
+    def with_typed(self, typed: Typed) -> "Result":
+        """The result with the points and comments of a teacher; what has points waits no longer."""
+        waiting = {f"grade by hand: {name}" for name in typed.points}
+        messages = {name: [text] for name, text in self.messages.items()}
+        for name, comment in typed.comments.items():
+            messages.setdefault(name, []).append(f"Your teacher: {comment}")
+        return replace(
+            self,
+            points=self.points | typed.points,
+            messages={name: "\n".join(texts) for name, texts in messages.items()},
+            flags=tuple(flag for flag in self.flags if flag not in waiting),
+        )
 
     def to_json(self) -> str:
         """The result as JSON text."""

@@ -177,7 +177,12 @@ def test_resuming_grades_only_what_is_new(tmp_path, released, capsys):
     capsys.readouterr()
     assert main([*words, "--resume"]) == 0
     printed = capsys.readouterr().out
-    assert [name for name in ("ada", "ben", "cleo", "dora") if name in printed] == ["ben", "cleo", "dora"]
+    assert [name for name in ("ada", "ben", "cleo", "dora") if name in printed] == [
+        "ada",
+        "ben",
+        "cleo",
+        "dora",
+    ]
     after = {result.student: result for result in Store(out / "results").all()}
     assert after["ada"].seed == before["ada"]
     assert {name: row["total"] for name, row in rows(out).items()} == {
@@ -186,6 +191,27 @@ def test_resuming_grades_only_what_is_new(tmp_path, released, capsys):
         "cleo": "3",
         "dora": "3",
     }
+
+
+def test_what_a_teacher_typed_comes_into_table_and_feedback(tmp_path, released):
+    need_sandbox()
+    students, out = tmp_path / "in", tmp_path / "out"
+    hand_in(students, "ada", with_answers(released, double=RIGHT, open="Bytes cost energy."))
+    words = [*HERE, "grade", "--submissions", str(students), "--output", str(out)]
+    assert main(words) == 0
+    assert (rows(out)["ada"]["total"], rows(out)["ada"]["open"]) == ("3", "")
+    with Gradebook(f"sqlite:///{out / 'gradebook.db'}") as gradebook:
+        grade = gradebook.find_grade("open", "tiny", "tiny", "ada")
+        grade.manual_score, grade.needs_manual_grade = 1.5, False
+        gradebook.find_comment("open", "tiny", "tiny", "ada").manual_comment = "And time <i>too</i>."
+        gradebook.db.commit()
+    assert main([*words, "--resume"]) == 0
+    assert (rows(out)["ada"]["total"], rows(out)["ada"]["open"], rows(out)["ada"]["flags"]) == (
+        "4.5",
+        "1.5",
+        "",
+    )
+    assert "Your teacher: And time &lt;i&gt;too&lt;/i&gt;." in (out / "feedback/ada/tiny.html").read_text()
 
 
 def test_a_grader_that_is_killed_half_way_loses_and_doubles_nothing(tmp_path, released):

@@ -28,6 +28,7 @@ from grading import database
 from grading.database import GradebookError
 from grading.gradebook import record, student_id
 from grading.release import generate
+from grading.result import Typed
 from tests.postgresql import PASSWORD, server
 from tests.results import LAB, RIGHT, SOLUTIONS, WRONG, result
 
@@ -482,3 +483,20 @@ def test_names_that_nbgrader_bears(name, made):
 def test_names_that_it_does_not(name):
     with pytest.raises(GradebookError, match="too long for the name of a student: rename the folder"):
         student_id(name)
+
+
+def test_what_a_teacher_typed_comes_back(tmp_path):
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    assert record(url, LAB, result()) == Typed({}, {})
+    with Gradebook(url) as gradebook:
+        grade = gradebook.find_grade("open", "tiny", "tiny", "ada")
+        grade.manual_score, grade.needs_manual_grade = 1.5, False
+        gradebook.find_comment("open", "tiny", "tiny", "ada").manual_comment = "Why slow?"
+        gradebook.db.commit()
+    typed = record(url, LAB, result())
+    assert typed == Typed({"open": 1.5}, {"open": "Why slow?"})
+    final = result(flags=("grade by hand: open", "no cell x")).with_typed(typed)
+    assert (final.total, final.flags) == (5.5, ("no cell x",))
+    assert final.messages == {"open": "Your teacher: Why slow?"}
+    changed = result(answers={"double": "...", "bytes": "...", "open": "Another text."})
+    assert record(url, LAB, changed) == Typed({}, {})
