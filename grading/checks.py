@@ -17,7 +17,10 @@ from typing import Any
 import matplotlib
 import numpy as np
 
+from grading.outputs import clean
 from grading.wire import WireError, crossed, encode, receive
+
+MOST_MESSAGE = 2000  # characters
 
 # Errors that a check may want to catch come back as themselves, all others as RuntimeError.
 KNOWN = (
@@ -109,7 +112,7 @@ def stand_ins(names: list[str], call: Call) -> dict[str, Callable]:
 
 
 def run_check(source: str, namespace: dict[str, Any], seed: int) -> str:
-    """Run a graded cell silently; returns "" when it passes, else what it said.
+    """Run a graded cell silently; returns "" when it passes, else what it said, as plain text.
 
     The seed is the one of NumPy's and Python's global generators, and of `effdl.answers.fresh_rng`.
     """
@@ -122,10 +125,12 @@ def run_check(source: str, namespace: dict[str, Any], seed: int) -> str:
     try:
         run_quietly(source, namespace)
     except AssertionError as error:
-        return str(error) or "a check failed"
+        said = str(error)
     except Exception as error:  # whatever an answer leads to, it did not pass
-        return f"{type(error).__name__}: {error}"
-    return ""
+        said = f"{type(error).__name__}: {error}"
+    else:
+        return ""
+    return clean(said).strip()[:MOST_MESSAGE] or "a check failed"
 
 
 def run_quietly(source: str, namespace: dict[str, Any]) -> None:

@@ -72,6 +72,8 @@ class Submission:
 def collect(folder: Path) -> list[Found]:
     """List the submissions of a folder, ordered by student and lab.
 
+    A folder that is a symbolic link takes the place of the notebooks in it: reading it fails and says so.
+
     Raises CollectError when the folder is missing, is a file, or holds no notebook where one is expected.
     """
     folder = Path(folder)
@@ -84,7 +86,8 @@ def collect(folder: Path) -> list[Found]:
             nested = path.parent != student
             if not nested or path.stem == path.parent.name:
                 # the same lab in both layouts: the plain one counts, it sorts last
-                found[student.name, path.stem] = Found(student.name, path.stem, path)
+                link = next((each for each in (student, path.parent) if each.is_symlink()), None)
+                found[student.name, path.stem] = Found(student.name, path.stem, link or path)
     if not found:
         raise CollectError(f"{folder} holds no submission: expected {folder}/STUDENT/LAB.ipynb")
     return [found[key] for key in sorted(found)]

@@ -13,7 +13,12 @@ KNOWN = [
     (
         r"cell (.+) stands (\d+) times: .*",
         "answer cell stands twice",
-        "The cell “{0}” stands {1} times in your notebook. Only the first one with an answer counts.",
+        "The cell “{0}” stands {1} times in your notebook. The copies were graded as one cell.",
+    ),
+    (
+        r"cell (.+) is as it was released, but another cell defines (.+)",
+        "answered in another cell",
+        "The cell “{0}” has no answer, but another cell of your notebook defines “{1}”. Put it into the cell “{0}”.",
     ),
     (
         r"cell (.+) is too long: (.+) characters",

@@ -50,7 +50,7 @@ def same(one: Any, other: Any) -> bool:
         return alike and np.allclose(
             first.astype(complex), second.astype(complex), rtol=RELATIVE, equal_nan=True
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError):  # numbers that no array holds
         return False
 
 

@@ -25,10 +25,6 @@ class KernelDied(Exception):
     """The kernel ended, or was ended; the message says why, in words for the student."""
 
 
-class KernelLate(KernelDied):
-    """The kernel took too long."""
-
-
 class Kernel:
     """A kernel in a sandbox, ended by `close` or at the end of a `with` block.
 
@@ -44,7 +40,6 @@ class Kernel:
     ):
         """Start the kernel and wait until it answers. Raises SandboxError."""
         self._context = zmq.Context()
-        # A client that connects again by itself would follow whatever the student puts in the place of a socket.
         self._context.setsockopt(zmq.RECONNECT_IVL, -1)
         self._context.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE)
         self._context.setsockopt(zmq.RCVHWM, 100)
@@ -90,7 +85,7 @@ class Kernel:
                 if replied:  # the answer is there, its outputs never came: too long ones cut the connection
                     idle, self._heard = True, False
                 else:
-                    raise KernelLate(f"it took longer than {seconds:g} s")
+                    raise KernelDied(f"it took longer than {seconds:g} s")
         return outputs
 
     def begin(self, source: str) -> str:

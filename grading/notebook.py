@@ -1,6 +1,9 @@
 """Read notebooks that anybody may have written."""
 
+import errno
 import json
+import os
+import stat
 from pathlib import Path
 
 # The only metadata that a notebook of the course keeps.
@@ -23,12 +26,23 @@ def load(path: Path) -> dict:
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file. Raises NotebookError where it cannot be read, or is too large to be a notebook."""
+    """The bytes of a file.
+
+    Raises NotebookError where it cannot be read, is no regular file (a symbolic link could lead to another student's),
+    or is too large to be a notebook.
+    """
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        )  # a pipe would wait for a writer
     except OSError as error:
-        raise NotebookError(f"cannot be read: {error.strerror}") from None
+        why = "a symbolic link, hand in the file itself" if error.errno == errno.ELOOP else error.strerror
+        raise NotebookError(f"cannot be read: {why}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotebookError("cannot be read: not a file")
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise NotebookError(f"too large: more than {MOST_BYTES >> 20} MiB; clear its outputs")
     return content
@@ -57,8 +71,8 @@ def parse(content: bytes) -> dict:
         lines = source if isinstance(source, list) else [source]
         if not all(isinstance(line, str) for line in lines):
             raise NotebookError(f"not a notebook: the source of cell {number} is not text")
-        # half of a surrogate pair, which JSON can hold, could not be sent or written anywhere
-        cell["source"] = "".join(lines).encode("utf-8", "replace").decode("utf-8")
+        # half of a surrogate pair and a zero, which JSON can hold, could not be written to a file or a database
+        cell["source"] = "".join(lines).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     return data
 
 

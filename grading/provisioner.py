@@ -1,12 +1,14 @@
 """A Jupyter kernel in the sandbox: a kernel provisioner for jupyter_client.
 
 A kernel spec whose metadata name the provisioner `bubblewrap-provisioner` is started in a sandbox. Its sockets are
-Unix sockets in a folder inside the sandbox (a sandbox has no network), which the client reaches through /proc: nothing
-that the kernel can write to stands outside.
+Unix sockets in a folder inside the sandbox (a sandbox has no network), which relays reach through /proc once, before
+it has run any student's code: nothing that the kernel can write to stands outside.
 """
 
 import asyncio
 import json
+import os
+import secrets
 import signal
 import socket
 import sys
@@ -18,6 +20,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning import KernelProvisionerBase
 
+from grading.relay import Relay
 from grading.sandbox import COURSE, Limits, Sandbox, SandboxError
 
 SOCKETS = Path("/run/kernel")  # the sockets are this path with a number each; it must stay short of 108 bytes
@@ -49,6 +52,7 @@ class BubblewrapProvisioner(KernelProvisionerBase):
 
     sandbox: Sandbox | None = None
     folder: tempfile.TemporaryDirectory | None = None
+    relays: tuple[Relay, ...] = ()
 
     @property
     def has_process(self) -> bool:
@@ -69,6 +73,7 @@ class BubblewrapProvisioner(KernelProvisionerBase):
             **numbers,
         }
         self.folder = tempfile.TemporaryDirectory(prefix="grading-")
+        self.descriptor = os.open(self.folder.name, os.O_DIRECTORY)
         file = Path(self.folder.name) / CONNECTION
         file.write_text(json.dumps(self.connection_info | {"key": manager.session.key.decode()}))
         # the folder is the grader's alone; inside, the file alone is seen, and its user must read it
@@ -93,7 +98,13 @@ class BubblewrapProvisioner(KernelProvisionerBase):
                     "the kernel in the sandbox ended before it answered: is ipykernel installed?"
                 )
             await asyncio.sleep(0.01)
-        return self.connection_info | {"ip": outside}
+        # by descriptor, as the path of a Unix socket must be short; no other kernel's sockets have the name
+        here = f"/proc/self/fd/{self.descriptor}/{secrets.token_hex(4)}"
+        self.relays = tuple(
+            Relay(f"{here}-{number}", f"{outside}-{number}")
+            for number in (self.connection_info[f"{name}_port"] for name in ("shell", "iopub", "control"))
+        )
+        return self.connection_info | {"ip": here}
 
     async def poll(self) -> int | None:
         """None while the kernel runs, else its exit code."""
@@ -116,6 +127,9 @@ class BubblewrapProvisioner(KernelProvisionerBase):
         if self.sandbox:
             self.sandbox.kill()
             self.sandbox = None
+            for relay in self.relays:
+                relay.close()
+            self.relays = ()
 
     async def terminate(self, restart: bool = False) -> None:
         """End the kernel: what may be hostile is not asked to end itself."""
@@ -124,6 +138,7 @@ class BubblewrapProvisioner(KernelProvisionerBase):
     async def cleanup(self, restart: bool = False) -> None:
         """Remove the connection file; jupyter_client calls this more than once."""
         if self.folder:
+            os.close(self.descriptor)
             self.folder.cleanup()
             self.folder = None
 

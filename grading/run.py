@@ -1,8 +1,8 @@
 """From a submission to points: the student's kernel on one side, the checks on the other.
 
 The answers run in the student's kernel, in the order of the lab. Then each check runs twice in the tester, in an order
-and with inputs drawn at random, and calls the functions in the kernel. Points need both. When the kernel is lost, each
-task that is left gets a kernel of its own, and one that loses that kernel, too, gets no points.
+and with inputs drawn at random, and calls the functions in the kernel. Points need both. When the kernel is lost, and
+more than one task can be the cause, each gets a kernel of its own; one that loses its own kernel gets no points.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from grading.assignments import Assignment
 from grading.collect import Submission
-from grading.kernel import Kernel, KernelDied, KernelLate
+from grading.kernel import Kernel, KernelDied
 from grading.lab import Check, Task
 from grading.notebook import NotebookError, parse
 from grading.outputs import Outputs
@@ -70,6 +70,8 @@ class Grader:
         if tasks and not self._one_kernel(assignment, run, tasks):
             for task in run.open_tasks():
                 self._one_kernel(assignment, run, [task])
+        if self._stopped:  # what was ended from outside must not look like the student's doing
+            raise GradingError("grading was stopped")
         return Result(
             points={name: run.points(name) for name in assignment.lab.points},
             messages=run.messages,
@@ -112,8 +114,8 @@ class Grader:
                     kernel.begin(SERVE.format(number))
                     self._run_checks(assignment, kernel, run, tasks, here)
                 except KernelDied as error:
-                    # who is alone, or late, is to blame; otherwise each task must show what it does when it is alone
-                    if len(tasks) == 1 or isinstance(error, KernelLate):
+                    # who is alone is to blame; otherwise each task must show what it does when it is alone
+                    if len(tasks) == 1 or run.has_run == {run.at_work}:
                         run.lost(run.at_work, str(error))
                     return False
         return True
@@ -121,11 +123,13 @@ class Grader:
     def _run_answers(self, kernel: Kernel, run: "_Run", tasks: list[Task]) -> None:
         """Run set-up and answers in the order of the lab. Raises KernelDied, GradingError."""
         names = {task.name for task in tasks}
-        run.at_work = ""
+        run.at_work, run.has_run = "", set()
         for name, source in run.assignment.cells:
             if name and (name not in names or name not in run.answers.given):
                 continue
-            before, run.at_work = run.at_work, name or run.at_work
+            if name:
+                run.at_work = name
+                run.has_run.add(name)
             try:
                 outputs = kernel.run(run.answers.given[name] if name else source, self.seconds)
             except KernelDied as error:
@@ -136,7 +140,7 @@ class Grader:
                 raise
             if name:
                 run.ran(name, outputs)
-            elif outputs.error and not before:
+            elif outputs.error and not run.at_work:
                 raise GradingError(f"a set-up cell of {run.assignment.lab.name} failed: {outputs.error}")
 
     def _run_checks(
@@ -157,13 +161,15 @@ class Grader:
                 # the connection ends a moment before the process does
                 if kernel.ended_within(0.5):
                     raise KernelDied(kernel.why_it_died())
-                raise KernelLate(reply["lost"])
+                raise KernelDied(reply["lost"])
             run.checked(task, check, reply["message"], reply["hints"])
 
     def _tester(self, assignment: Assignment) -> Tester:
         if self._stopped:
             raise GradingError("grading was stopped")
         name = assignment.lab.name
+        if name in self._testers and not self._testers[name].sandbox.running():
+            self._testers.pop(name).close()
         if name not in self._testers:
             try:
                 self._testers[name] = Tester(
@@ -185,7 +191,8 @@ class _Run:
         self.messages: dict[str, str] = {}  # of the graded cells that failed
         self.hints: dict[str, str] = {}
         self.passed: dict[str, int] = {}  # times that a check passed
-        self.at_work = ""  # the task that is to blame if the kernel ends now
+        self.at_work = ""  # the task whose code runs now
+        self.has_run: set[str] = set()  # the tasks whose code has run in this kernel
         for task in assignment.lab.tasks:
             if task.name in answers.untouched:
                 self.messages |= {check.name: NOT_ANSWERED for check in task.checks}

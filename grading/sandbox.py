@@ -4,14 +4,16 @@ Inside there are the system and the Python environment, read-only, and the folde
 `/course`; an empty scratch folder of bounded size; no network; no other process; no variable of the environment but
 those that are given. The program runs as a user without rights: under root as a user id that nobody else has,
 otherwise as a user namespace's only user. When the sandbox is killed, or the process that started it dies, all that
-runs in it dies.
+runs in it dies. System calls that no lab needs are refused (`grading.seccomp`).
 """
 
 import contextlib
 import functools
-import itertools
 import json
 import os
+import platform
+import secrets
+import select
 import shutil
 import signal
 import subprocess
@@ -23,11 +25,13 @@ from pathlib import Path
 
 import psutil
 
+from grading import seccomp
+
 COURSE = Path("/course")  # where given files stand inside
 SCRATCH = Path("/tmp")  # the working directory inside, and the only place for files
 SYSTEM = ["/usr", "/etc/fonts", "/etc/alternatives", "/etc/ld.so.cache"]
 LINKS = ["/bin", "/sbin", "/lib", "/lib64", "/lib32"]  # into /usr on a merged system
-FIRST_USER = 700_000  # user ids of sandboxes under root start here; no account has them
+USERS = range(700_000, 2_000_000_000)  # user ids of sandboxes under root: one each, and no account has them
 FIRST = """
 import os, select, sys
 lifeline, *program = sys.argv[1:]
@@ -37,6 +41,8 @@ os.close(int(lifeline))
 os.execv(program[0], program)
 """
 SECONDS_BETWEEN_LOOKS = 0.2  # at the memory in use
+FILES = (SCRATCH, Path("/dev/shm"), Path("/run"))  # file systems inside that hold what is written, in memory
+BYTES_OF_A_NAME = 1024  # that a file takes in memory, empty or not
 
 
 class SandboxError(RuntimeError):
@@ -59,8 +65,6 @@ class Sandbox:
     `overran` tells that it was killed because it used too much memory.
     """
 
-    _users = itertools.count()
-
     def __init__(
         self,
         program: Sequence[str],
@@ -81,13 +85,13 @@ class Sandbox:
         # Its other end is open as long as this process lives. bwrap ends with its parent, but not while it still makes
         # the sandbox: so the first thing inside is to see whether anybody is there.
         lifeline, self._lifeline = os.pipe()
-        user = FIRST_USER + (os.getpid() * 64 + next(self._users)) % 1_000_000
+        rules = _pipe(seccomp.program())
         first = [sys.executable, "-I", "-S", "-c", FIRST, str(lifeline), *program]
-        command = _command(first, shared, environment or {}, write, user, limits)
+        command = _command(first, shared, environment or {}, write, rules, secrets.choice(USERS), limits)
         try:
             self.process = subprocess.Popen(
                 command,
-                pass_fds=[write, lifeline, *pass_fds],
+                pass_fds=[write, lifeline, rules, *pass_fds],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -96,6 +100,7 @@ class Sandbox:
             )
         finally:
             os.close(write)
+            os.close(rules)
             os.close(lifeline)
         with os.fdopen(read) as info:
             told = info.read()
@@ -121,6 +126,11 @@ class Sandbox:
         """End everything in the sandbox, and return when it is gone; a second call does nothing."""
         if self._handle is not None:
             self.end()
+            # the first process is gone when all others are
+            gone = select.poll()
+            gone.register(self._handle, select.POLLIN)
+            gone.poll()
+            self.process.kill()
             self.process.wait()
             self._ended.set()
             self._watch.join()
@@ -129,20 +139,32 @@ class Sandbox:
             self._handle = None
 
     def end(self) -> None:
-        """End everything in the sandbox, and do not wait."""
+        """End everything in the sandbox, and do not wait; what has ended is left alone."""
+        if self._handle is None:
+            return
         with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
             # the first process of the namespace takes all others with it
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-        self.process.kill()
 
     def _look_at_memory(self) -> None:
         while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
-            if _memory(self.pid, _resident) > self.limits.memory and (
-                _memory(self.pid, _proportional) > self.limits.memory
+            files = self._memory_of_files()
+            if files + _memory(self.pid, _resident) > self.limits.memory and (
+                files + _memory(self.pid, _proportional) > self.limits.memory
             ):
                 self.overran = True
                 self.end()
                 return
+
+    def _memory_of_files(self) -> int:
+        """Bytes that the files inside take."""
+        total = 0
+        for folder in FILES:
+            with contextlib.suppress(OSError):  # it has ended
+                about = os.statvfs(self.path(folder))
+                total += (about.f_blocks - about.f_bfree) * about.f_frsize
+                total += (about.f_files - about.f_ffree) * BYTES_OF_A_NAME
+        return total
 
     def __enter__(self) -> "Sandbox":  # noqa: D105
         return self
@@ -159,14 +181,23 @@ def require() -> None:
             "grading needs Linux: it runs submissions in a bubblewrap sandbox, and never without one. Grade in a "
             "Linux machine or container (grading/README.md says how); students can validate everywhere"
         )
-    missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
+    missing = [name for name in ("bwrap", "choom", "prlimit", "setpriv") if not shutil.which(name)]
     if missing:
         raise SandboxError(
             f"grading needs {', '.join(missing)}: it runs submissions in a bubblewrap sandbox, and never without "
             "one. Install it: apt install bubblewrap util-linux"
         )
-    trial = _command(["/usr/bin/true"], {}, {}, None, FIRST_USER, Limits())
-    done = subprocess.run(trial, capture_output=True, text=True, check=False, env={})
+    if not seccomp.machine_is_known():
+        raise SandboxError(
+            f"grading knows no system calls to refuse on a processor of the kind {platform.machine()}: grade on "
+            f"one of {', '.join(seccomp.MACHINES)}"
+        )
+    rules = _pipe(seccomp.program())
+    trial = _command(["/usr/bin/true"], {}, {}, None, rules, USERS[0], Limits())
+    try:
+        done = subprocess.run(trial, capture_output=True, text=True, check=False, env={}, pass_fds=[rules])
+    finally:
+        os.close(rules)
     if done.returncode:
         raise SandboxError(
             "bubblewrap cannot make a sandbox here, and grading never runs submissions without one: "
@@ -188,6 +219,7 @@ def _command(
     shared: Mapping[str, Path],
     environment: Mapping[str, str],
     info: int | None,
+    rules: int,
     user: int,
     limits: Limits,
 ) -> list[str]:
@@ -222,16 +254,13 @@ def _command(
     for source, target in inside:
         command += ["--ro-bind", str(source.resolve()), str(target)]
     command += ["--proc", "/proc", "--dev", "/dev"]
-    for path, size in (
-        (SCRATCH, limits.scratch),
-        (Path("/dev/shm"), limits.scratch),
-        (Path("/run"), 1 << 20),
-    ):
+    for path, size in zip(FILES, (limits.scratch, limits.scratch, 1 << 20), strict=True):
         command += ["--perms", "1777", "--size", str(size), "--tmpfs", str(path)]
     command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(SCRATCH)]
     for name, value in (_environment() | dict(environment)).items():
         command += ["--setenv", name, value]
     command += ["--info-fd", str(info)] if info is not None else []
+    command += ["--seccomp", str(rules)]
     command += ["--"]
     if root:
         command += [
@@ -242,9 +271,19 @@ def _command(
             "--inh-caps=-all",
         ]
         command += ["--no-new-privs"]
+    # where the machine's memory ends, what runs in here goes first
+    command += ["/usr/bin/choom", "-n", "1000", "--"]
     command += ["/usr/bin/prlimit", f"--nproc={limits.processes}", f"--as={2 * limits.memory}"]
     command += [f"--fsize={limits.file}", "--nofile=256", "--core=0", "--memlock=0"]
     return [*command, *program]
+
+
+def _pipe(content: bytes) -> int:
+    """A descriptor to read some bytes from, few enough for a pipe."""
+    read, write = os.pipe()
+    os.write(write, content)
+    os.close(write)
+    return read
 
 
 def _environment() -> dict[str, str]:
@@ -270,7 +309,10 @@ def _resident(process: psutil.Process) -> int:
 
 def _proportional(process: psutil.Process) -> int:
     """Bytes in use, with an equal part of what is shared: slower, and right in sum."""
-    return process.memory_full_info().pss
+    try:
+        return process.memory_full_info().pss
+    except psutil.AccessDenied:  # a process can hide its maps, and then counts in full
+        return process.memory_info().rss
 
 
 def _memory(pid: int, measure: Callable[[psutil.Process], int]) -> int:

@@ -42,7 +42,11 @@ class Tester:
         inside.close()
         self.seconds = seconds
         self._control.settimeout(PREPARE_SECONDS)
-        self._ask(lab | {"seconds": seconds})
+        try:
+            self._ask(lab | {"seconds": seconds})
+        except BaseException:
+            self.close()
+            raise
 
     def check(self, name: str, seed: int, channel: socket.socket, cell: str | None) -> dict[str, Any]:
         """Run one check on the student's process behind a socket.
@@ -51,11 +55,12 @@ class Tester:
         "hints": list}, or {"lost": why} when either side had to be ended.
         """
         self._control.settimeout(self.seconds + 30)
-        socket.send_fds(self._control, [b"!"], [channel.fileno()])
-        return self._ask({"check": name, "seed": seed, "cell": cell})
+        return self._ask({"check": name, "seed": seed, "cell": cell}, channel)
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: dict[str, Any], channel: socket.socket | None = None) -> dict[str, Any]:
         try:
+            if channel:
+                socket.send_fds(self._control, [b"!"], [channel.fileno()])
             send(self._control, request)
             reply = receive(self._control)
         except (OSError, WireError) as error:

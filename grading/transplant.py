@@ -4,12 +4,14 @@ Only the text of the answer cells is carried over, found by its `grade_id`. Copi
 cells, other cells and other metadata change nothing.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from grading.notebook import nbgrader
 
 MOST_TEXT = 500_000  # characters of one answer
+DEFINED = re.compile(r"^def (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,9 @@ class Answers:
 def transplant(released: dict, submitted: dict) -> Answers:
     """Take the answers to a released lab out of a submitted notebook.
 
-    Of cells that stand twice, the first one counts that is not as it was released. A cell that is not there has no
-    entry. An answer that is too long is left empty, with a flag.
+    Of a cell that stands twice, all copies count that are not as it was released, one after the other, as they would
+    run in the notebook: JupyterLab makes such copies when a cell is split. A cell that is not there has no entry. An
+    answer that is too long is left empty, with a flag.
     """
     asked = {
         about["grade_id"]: cell["source"]
@@ -47,15 +50,19 @@ def transplant(released: dict, submitted: dict) -> Answers:
         if not texts:
             flags.append(f"no cell {name}")
             continue
-        changed = [text for text in texts if not _same(text, asked[name])]
-        text = (changed or texts)[0]
-        if len(set(changed)) > 1:
-            flags.append(f"cell {name} stands {len(texts)} times: the first is graded")
+        changed = list(dict.fromkeys(text for text in texts if not _same(text, asked[name])))
+        text = "\n\n".join(changed or texts[:1])
+        if len(changed) > 1:
+            flags.append(f"cell {name} stands {len(texts)} times: graded as one")
         if len(text) > MOST_TEXT:
             flags.append(f"cell {name} is too long: {len(text):,} characters")
             text = ""
         given[name] = text
     untouched = frozenset(name for name, text in given.items() if _same(text, asked[name]))
+    others = "\n".join(cell["source"] for cell in submitted["cells"] if "grade_id" not in nbgrader(cell))
+    for name in sorted(untouched):
+        if moved := set(DEFINED.findall(asked[name])) & set(DEFINED.findall(others)):
+            flags.append(f"cell {name} is as it was released, but another cell defines {min(moved)}")
     return Answers(given, untouched, tuple(flags))
 
 

@@ -29,6 +29,7 @@ TESTS = Path(__file__).resolve().parent
 PLACES = [
     (TESTS.parent / "solutions", TESTS / "mutants"),
     (TESTS / "fixtures/solutions", TESTS / "fixtures/mutants"),
+    (TESTS / "hostile/solutions", TESTS / "hostile/mutants"),
 ]
 LABS = {name: place for place in PLACES for name in names(place[0])}
 
