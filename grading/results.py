@@ -24,9 +24,12 @@ class Store:
         """Write a result, what a teacher typed, and for which state of the lab it counts."""
         target = self._path(result.student, result.lab)
         target.parent.mkdir(parents=True, exist_ok=True)
-        replace(
-            target, json.dumps({"lab": assignment.digest, "result": json.loads(result.to_json())}, indent=1)
-        )
+        kept = {
+            "lab": assignment.digest,
+            "typed": typed._asdict(),
+            "result": json.loads(result.to_json()),
+        }
+        replace(target, json.dumps(kept, indent=1))
 
     def find(self, assignment: Assignment, submission: Submission) -> Result | None:
         """The result of exactly this submission for exactly this lab, without what was typed; None where there is none."""
