@@ -60,6 +60,8 @@ def do_collect(arguments: argparse.Namespace) -> int:
 def do_grade(arguments: argparse.Namespace) -> int:
     """Grade; 0 when all were graded, 1 when some could not be, for a reason that is not the student's."""
     sandbox.require()
+    for place in (arguments.submissions, arguments.output, arguments.solutions, arguments.mutants):
+        sandbox.hidden(place)
     known = labs_of.names(arguments.solutions)
     if unknown := [name for name in arguments.labs if name not in known]:
         raise LabError(f"unknown lab {unknown[0]}: the labs are {', '.join(known) or '(none)'}")

@@ -207,6 +207,14 @@ def require() -> None:
         )
 
 
+def hidden(path: Path) -> Path:
+    """The path, if nothing of it is seen from inside a sandbox. Raises SandboxError otherwise."""
+    for folder in [Path("/usr"), *python_environment()]:
+        if Path(path).resolve().is_relative_to(folder):
+            raise SandboxError(f"{path} stands in {folder}, which submissions can read: move it elsewhere")
+    return path
+
+
 def python_environment() -> list[Path]:
     """The folders that hold this Python and its packages."""
     return sorted(

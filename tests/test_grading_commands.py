@@ -294,6 +294,14 @@ def test_grading_refuses_without_a_sandbox(tmp_path, released, capsys, monkeypat
     assert not (tmp_path / "out").exists()
 
 
+def test_what_submissions_could_read_is_refused(tmp_path, released, capsys):
+    need_sandbox()
+    hand_in(tmp_path, "ada", released)
+    words = ["grade", "--submissions", str(tmp_path), "--output", "/usr/local/grades"]
+    assert main([*HERE, *words]) == 2
+    assert "/usr/local/grades stands in /usr, which submissions can read: move it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["release", "collect", "grade", "report", "validate", "prove"])
 def test_each_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as end:

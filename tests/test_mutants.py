@@ -20,9 +20,10 @@ How a lab and its mutants fit together (grading/README.md, "Write a lab", says t
 import functools
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from grading import proof
+from grading import proof, tester
 from grading.lab import names, read_lab
 
 TESTS = Path(__file__).resolve().parent
@@ -101,3 +102,34 @@ def test_hidden_tests_catch_what_the_visible_ones_do_not(name, task, check):
     wrong = lab_of(name)[1].get(check.name, {}).get("wrong", {}).values()
     found_by_hidden = [proof.grade(source, check, prepared(name))[1] for source in wrong]
     assert any(found_by_hidden) or check.visible == check.source
+
+
+EMPTYING = """
+def _emptied(function):
+    def wrapper(*args, **kwargs):
+        for each in [*args, *kwargs.values()]:
+            if isinstance(each, np.ndarray):
+                each[...] = 0
+            elif isinstance(each, (list, dict)):
+                each.clear()
+        return function(*args, **kwargs)
+
+    return wrapper
+"""
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("name", "task", "check"), list(each_check()))
+def test_an_answer_that_empties_what_it_is_given_has_no_points(name, task, check):
+    """A check that computes its target from the arguments, after the call, would take the answer to nothing for right."""
+    inputs = tester._prove(task.source, {"source": check.source, "calls": check.calls}, prepared(name))[
+        "inputs"
+    ]
+    if not any(
+        isinstance(value, np.ndarray | list | dict)
+        for _, args, kwargs in inputs
+        for value in [*args, *kwargs.values()]
+    ):
+        pytest.skip("its functions are given nothing that can be changed")
+    wrapped = "".join(f"{called} = _emptied({called})\n" for called in check.calls)
+    assert proof.grade(f"{task.source}\n{EMPTYING}\n{wrapped}", check, prepared(name))[0] != "passed"
