@@ -53,6 +53,7 @@ class Desk:
     due : when they are due, with a time zone, or None
     percent : of the maximum that each day late costs
     tell : takes one line of text for each submission
+    results, not_graded : what was settled in this run, and the students whose submissions could not be graded
     """
 
     output: Path
@@ -100,8 +101,8 @@ class Desk:
         self.tell(f"{submission.student:<24} {submission.lab:<20} not graded: {why}")
 
     def write_grades(self) -> Path:
-        """Write the table of all results of this run."""
-        write_grades(self.output / "grades.csv", self.results)
+        """Write the table of all results in the store, those of earlier runs too; returns its path."""
+        write_grades(self.output / "grades.csv", self.store.all())
         return self.output / "grades.csv"
 
     def _keep(self, result: Result) -> Result:
@@ -115,7 +116,7 @@ class Desk:
         return final
 
     def _penalty(self, result: Result) -> float:
-        return penalty(result, self.due, self.percent) if self.due else 0.0
+        return penalty(result, self.due, self.percent) if self.due else result.penalty
 
 
 def _unreadable(one: Found, assignment: Assignment, why: str) -> Result:

@@ -19,8 +19,8 @@ from pygments.lexers import PythonLexer
 
 from grading.assignments import Assignment
 from grading.autograded import printable
+from grading.files import replace_text
 from grading.flags import for_student
-from grading.lab import Lab
 from grading.notebook import nbgrader
 from grading.outputs import Outputs
 from grading.result import Result
@@ -87,10 +87,8 @@ def write(folder: Path, assignment: Assignment, result: Result) -> Path:
                 f"{name!r} cannot be the name of a file: rename the folder or file of the submission"
             )
     target = Path(folder) / result.student / f"{result.lab}.html"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    part.write_text(page(assignment, result), encoding="utf-8")
-    return part.replace(target)
+    replace_text(target, page(assignment, result))
+    return target
 
 
 def page(assignment: Assignment, result: Result, title: str = "") -> str:
@@ -114,7 +112,7 @@ def _questions(
         for cell in assignment.released["cells"]
         if (about := nbgrader(cell)).get("grade") and not about.get("solution")
     }
-    checks_of = _checks_of(assignment.lab)
+    checks_of = assignment.lab.checks_of
     return [
         Question(
             name=name,
@@ -129,12 +127,6 @@ def _questions(
         for name in titles
         if name in checks_of
     ]
-
-
-def _checks_of(lab: Lab) -> dict[str, list[str]]:
-    """The graded cells of each answer cell."""
-    tasks = {task.name: [check.name for check in task.checks] for task in lab.tasks}
-    return tasks | {name: [name] for name in lab.open_questions}
 
 
 def _check(result: Result, name: str, source: Markup) -> Check:

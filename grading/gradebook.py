@@ -224,8 +224,7 @@ def _mark(
     session: Session, lab: Lab, notebook: Notebook, submitted: SubmittedNotebook, result: Result
 ) -> Typed:
     """Write points and comments, and settle what becomes of the ones that a teacher typed; returns those that stand."""
-    answer_of = {check.name: task.name for task in lab.tasks for check in task.checks}
-    answer_of |= {name: name for name in lab.open_questions}
+    answer_of = {check: name for name, checks in lab.checks_of.items() for check in checks}
     old = session.scalar(select(answers_table.c.digests).filter_by(notebook_id=submitted.id))
     new = {
         name: hashlib.sha256(autograded.printable(answer).encode()).hexdigest()
@@ -251,7 +250,7 @@ def _mark(
     for name, comment in _rows(session, Comment, SolutionCell, notebook, submitted).items():
         if known.get(name) and not same[name]:
             comment.manual_comment = None
-        checks = [check for check, answer in answer_of.items() if answer == name]
+        checks = lab.checks_of.get(name, [])
         if comment.manual_comment and checks:
             stands.comments[checks[0]] = comment.manual_comment
         lines = [

@@ -57,10 +57,20 @@ class Lab:
             check.name: check.points for task in self.tasks for check in task.checks
         } | self.open_questions
 
+    @property
+    def checks_of(self) -> dict[str, list[str]]:
+        """The graded cells of each answer cell, by `grade_id`; an open question is its own."""
+        tasks = {task.name: [check.name for check in task.checks] for task in self.tasks}
+        return tasks | {name: [name] for name in self.open_questions}
+
 
 def functions(source: str) -> list[str]:
-    """The names of the functions that a solution cell defines."""
-    return [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    """The names of the functions that a solution cell defines. Raises LabError for one that is no Python."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        raise LabError(f"a solution cell is no Python: {error}") from None
+    return [node.name for node in body if isinstance(node, ast.FunctionDef)]
 
 
 def names(solutions: Path) -> list[str]:

@@ -95,7 +95,8 @@ class BubblewrapProvisioner(KernelProvisionerBase):
             if not self.sandbox.running():
                 await self.kill()
                 raise SandboxError(
-                    "the kernel in the sandbox ended before it answered: is ipykernel installed?"
+                    f"the kernel in the sandbox ended before it answered: allow more memory, or see whether "
+                    f"`{sys.executable} -m ipykernel_launcher --version` works"
                 )
             await asyncio.sleep(0.01)
         # by descriptor, as the path of a Unix socket must be short; no other kernel's sockets have the name

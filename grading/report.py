@@ -137,9 +137,7 @@ def by_lab(results: Sequence[Result], labs: Mapping[str, Lab]) -> list[LabReport
 
 
 def _lab(lab: Lab, results: list[Result]) -> LabReport:
-    checks_of = {task.name: [check.name for check in task.checks] for task in lab.tasks}
-    checks_of |= {name: [name] for name in lab.open_questions}
-    tasks = [_task(name, checks, lab.points, results) for name, checks in checks_of.items() if checks]
+    tasks = [_task(name, checks, lab.points, results) for name, checks in lab.checks_of.items() if checks]
     return LabReport(
         name=lab.name,
         percents=[100 * one.total / sum(lab.points.values()) for one in results],

@@ -8,10 +8,15 @@ from pathlib import Path
 
 from grading.assignments import Assignment
 from grading.collect import Submission
+from grading.files import replace_text
 from grading.result import Result, Typed
 
 SECONDS_A_DAY = 24 * 60 * 60
 NOTHING = Typed({}, {})
+
+
+class ResultsError(ValueError):
+    """A file of results that cannot be read; the message says what to do."""
 
 
 class Store:
@@ -22,14 +27,12 @@ class Store:
 
     def keep(self, assignment: Assignment, result: Result, typed: Typed = NOTHING) -> None:
         """Write a result, what a teacher typed, and for which state of the lab it counts."""
-        target = self._path(result.student, result.lab)
-        target.parent.mkdir(parents=True, exist_ok=True)
         kept = {
             "lab": assignment.digest,
             "typed": typed._asdict(),
             "result": json.loads(result.to_json()),
         }
-        replace(target, json.dumps(kept, indent=1))
+        replace_text(self._path(result.student, result.lab), json.dumps(kept, indent=1))
 
     def find(self, assignment: Assignment, submission: Submission) -> Result | None:
         """The result of exactly this submission for exactly this lab, without what was typed; None where there is none."""
@@ -42,24 +45,19 @@ class Store:
         return result if same else None
 
     def all(self) -> list[Result]:
-        """All results with what was typed, ordered by student and lab. Raises ValueError for a file that is none."""
-        all_kept = [
-            json.loads(path.read_text(encoding="utf-8")) for path in sorted(self.folder.glob("*/*.json"))
-        ]
-        return [
-            Result.from_json(json.dumps(kept["result"])).with_typed(Typed(**kept["typed"]))
-            for kept in all_kept
-        ]
+        """All results with what was typed, ordered by student and lab. Raises ResultsError for a damaged file."""
+        return [_read(path) for path in sorted(self.folder.glob("*/*.json"))]
 
     def _path(self, student: str, lab: str) -> Path:
         return self.folder / student / f"{lab}.json"
 
 
-def replace(path: Path, text: str) -> None:
-    """Write a file in one step: who is killed leaves the old one or the new one."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+def _read(path: Path) -> Result:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Result.from_json(json.dumps(kept["result"])).with_typed(Typed(**kept["typed"]))
+    except (ValueError, KeyError, TypeError):
+        raise ResultsError(f"{path} is damaged: remove it, and grade this submission again") from None
 
 
 def line(result: Result) -> str:

@@ -179,7 +179,7 @@ def require() -> None:
     if sys.platform != "linux":
         raise SandboxError(
             "grading needs Linux: it runs submissions in a bubblewrap sandbox, and never without one. Grade in a "
-            "Linux machine or container (grading/README.md says how); students can validate everywhere"
+            "Linux machine or container (chapters/teaching.md says how); students can validate everywhere"
         )
     missing = [name for name in ("bwrap", "choom", "prlimit", "setpriv") if not shutil.which(name)]
     if missing:
@@ -217,9 +217,8 @@ def hidden(path: Path) -> Path:
 
 def python_environment() -> list[Path]:
     """The folders that hold this Python and its packages."""
-    return sorted(
-        {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), Path(sys.base_exec_prefix).resolve()}
-    )
+    named = [Path(each) for each in (sys.base_prefix, sys.prefix, sys.base_exec_prefix)]
+    return sorted({*named, *(path.resolve() for path in named)})  # an environment may be a symbolic link
 
 
 def _command(
