@@ -8,7 +8,6 @@
   "autograde", which would run the student's code without a sandbox, finds nothing to run.
 """
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -52,14 +51,13 @@ def write(course_folder: Path, student: str, notebook: NotebookNode, result: Res
     handed_in = Path(course_folder) / "submitted" / lab
     replace_text(folder / f"{result.lab}.ipynb", nbformat.writes(notebook))
     original = handed_in / f"{result.lab}.ipynb"
-    # a newer hand-in keeps its own time, so that formgrader tells that it is not graded yet
-    newer = original.exists() and hashlib.sha256(original.read_bytes()).hexdigest() != result.digest
-    if not result.submitted:
-        (folder / TIME).unlink(missing_ok=True)
-        return
-    replace_text(folder / TIME, result.submitted)
-    if not newer and not (handed_in / TIME).exists():  # what stands there came with the submission
-        replace_text(handed_in / TIME, result.submitted)
+    # where the submission itself stands, its time came with it and is left alone
+    for target in [folder] if original.exists() else [folder, handed_in]:
+        if result.submitted:
+            replace_text(target / TIME, result.submitted)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            (target / TIME).unlink(missing_ok=True)
 
 
 def link_sources(course_folder: Path, solutions: Path) -> None:

@@ -76,7 +76,8 @@ class Kernel:
                 if _text(message, "parent_header", "msg_id") != request:
                     continue
                 if socket is self._shell:
-                    replied, deadline = True, time.monotonic() + SECONDS_FOR_OUTPUT
+                    if not replied:  # a kernel that goes on replying gets no more time
+                        replied, deadline = True, time.monotonic() + SECONDS_FOR_OUTPUT
                 elif _text(message, "header", "msg_type") == "status":
                     idle |= _text(message, "content", "execution_state") == "idle"
                 else:

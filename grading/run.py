@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grading.assignments import Assignment
@@ -27,6 +27,7 @@ PACKAGE = Path(__file__).resolve().parent
 ROUNDS = 2
 SERVE = "__import__('grading.serve').serve.serve({}, get_ipython())"
 NOT_ANSWERED = "not answered yet"
+NOT_CHECKED = "your answer could not be checked"
 
 
 class GradingError(RuntimeError):
@@ -69,7 +70,9 @@ class Grader:
         tasks = run.open_tasks()
         if tasks and not self._one_kernel(assignment, run, tasks):
             for task in run.open_tasks():
-                self._one_kernel(assignment, run, [task])
+                self._alone(assignment, run, task)
+            if unnamed := run.unnamed():
+                self._one_kernel(assignment, run, unnamed)  # no check is open in it: for the hints alone
         if self._stopped:  # what was ended from outside must not look like the student's doing
             raise GradingError("grading was stopped")
         return Result(
@@ -98,8 +101,23 @@ class Grader:
         while self._testers:
             self._testers.popitem()[1].close()
 
-    def _one_kernel(self, assignment: Assignment, run: "_Run", tasks: list[Task]) -> bool:
-        """Run the answers to some tasks in a new kernel, then their checks; False when the kernel was lost."""
+    def _alone(self, assignment: Assignment, run: "_Run", task: Task) -> None:
+        """Grade a task in a kernel of its own; again beside the others if it needs a name that they define."""
+        if self._one_kernel(assignment, run, [task]) and run.misses_a_name(task):
+            others = [
+                other for other in assignment.lab.tasks if other is not task and other.name not in run.ended
+            ]
+            kept = run.retry(task)
+            if not self._one_kernel(assignment, run, [task], others):
+                run.messages |= kept
+
+    def _one_kernel(
+        self, assignment: Assignment, run: "_Run", tasks: list[Task], beside: Sequence[Task] = ()
+    ) -> bool:
+        """Run the answers to some tasks, and to those beside, in a new kernel, then the checks of the former.
+
+        Returns False when the kernel was lost.
+        """
         if self._stopped:
             raise GradingError("grading was stopped")
         here, inside = socket.socketpair()
@@ -110,14 +128,15 @@ class Grader:
             with kernel:
                 self._kernel = kernel
                 try:
-                    self._run_answers(kernel, run, tasks)
+                    self._run_answers(kernel, run, [*tasks, *beside])
                     kernel.begin(SERVE.format(number))
                     self._run_checks(assignment, kernel, run, tasks, here)
                 except KernelDied as error:
                     # who is alone is to blame; otherwise each task must show what it does when it is alone
-                    if len(tasks) == 1 or run.has_run == {run.at_work}:
+                    if run.has_run == {run.at_work}:
                         run.lost(run.at_work, str(error))
                     return False
+                self._find_hints(assignment, run, tasks, here)
         return True
 
     def _run_answers(self, kernel: Kernel, run: "_Run", tasks: list[Task]) -> None:
@@ -131,7 +150,7 @@ class Grader:
                 run.at_work = name
                 run.has_run.add(name)
             try:
-                outputs = kernel.run(run.answers.given[name] if name else source, self.seconds)
+                outputs = self._run_answer(kernel, run, name) if name else kernel.run(source, self.seconds)
             except KernelDied as error:
                 if not run.at_work:
                     raise GradingError(
@@ -143,6 +162,16 @@ class Grader:
             elif outputs.error and not run.at_work:
                 raise GradingError(f"a set-up cell of {run.assignment.lab.name} failed: {outputs.error}")
 
+    def _run_answer(self, kernel: Kernel, run: "_Run", name: str) -> Outputs:
+        """Run an answer; where a cell stands more than once, all as one, as when it was split, else one by one."""
+        outputs = kernel.run(run.answers.given[name], self.seconds)
+        run.sources[name] = [run.answers.given[name]]
+        if outputs.error and name in run.answers.parts:
+            run.sources[name] = run.answers.parts[name]
+            for source in run.sources[name]:
+                outputs = kernel.run(source, self.seconds)
+        return outputs
+
     def _run_checks(
         self, assignment: Assignment, kernel: Kernel, run: "_Run", tasks: list[Task], channel: socket.socket
     ) -> None:
@@ -152,7 +181,7 @@ class Grader:
             try:
                 tester = self._tester(assignment)
                 reply = tester.check(
-                    check.name, run.seed_of(turn, check), channel, run.answers.given.get(task.name)
+                    check.name, run.seed_of(turn, check), channel, run.sources.get(task.name, [])
                 )
             except TesterError as error:
                 self._testers.pop(assignment.lab.name).close()
@@ -162,7 +191,25 @@ class Grader:
                 if kernel.ended_within(0.5):
                     raise KernelDied(kernel.why_it_died())
                 raise KernelDied(reply["lost"])
-            run.checked(task, check, reply["message"], reply["hints"])
+            run.checked(task, check, reply["message"])
+
+    def _find_hints(
+        self, assignment: Assignment, run: "_Run", tasks: list[Task], channel: socket.socket
+    ) -> None:
+        """Name the mistakes behind the checks that failed; last of all, so that it can cost no points."""
+        for task in tasks:
+            for check in task.checks:
+                if run.wants_hint(check):
+                    try:
+                        seed, cells = run.seed_of(ROUNDS, check), run.sources.get(task.name, [])
+                        reply = self._tester(assignment).hints(check.name, seed, channel, cells)
+                    except TesterError:
+                        self._testers.pop(assignment.lab.name).close()
+                        return
+                    if "lost" in reply:  # the answer takes its time, or ends: it has its marks already
+                        return
+                    if reply["hints"]:
+                        run.hints[check.name] = " or ".join(reply["hints"][:2])
 
     def _tester(self, assignment: Assignment) -> Tester:
         if self._stopped:
@@ -193,6 +240,8 @@ class _Run:
         self.passed: dict[str, int] = {}  # times that a check passed
         self.at_work = ""  # the task whose code runs now
         self.has_run: set[str] = set()  # the tasks whose code has run in this kernel
+        self.sources: dict[str, list[str]] = {}  # the cells that an answer runs as
+        self.ended: set[str] = set()  # tasks that ended a kernel in which nothing else had run
         for task in assignment.lab.tasks:
             if task.name in answers.untouched:
                 self.messages |= {check.name: NOT_ANSWERED for check in task.checks}
@@ -209,7 +258,7 @@ class _Run:
     def order(self, tasks: list[Task]) -> Iterator[tuple[int, Task, Check]]:
         """Rounds of checks, the tasks of each in random order; a check that has failed does not come again."""
         chance = random.Random(self.seed)
-        self.passed |= {check.name: 0 for task in tasks for check in task.checks}
+        self.passed |= {check.name: 0 for task in tasks for check in filter(self._open, task.checks)}
         for turn in range(ROUNDS):
             for task in chance.sample(tasks, len(tasks)):
                 for check in task.checks:
@@ -227,25 +276,49 @@ class _Run:
         if outputs.error:
             self.errors[name] = outputs.error
 
-    def checked(self, task: Task, check: Check, message: str, hints: list[str]) -> None:
+    def checked(self, task: Task, check: Check, message: str) -> None:
         """A check has run; a message says that it failed."""
         if not message:
             self.passed[check.name] += 1
             return
         cell = self.errors.get(task.name)
         self.messages[check.name] = f"{message} (your cell ended with {cell})" if cell else message
-        if hints:
-            self.hints[check.name] = " or ".join(hints[:2])
         if self.passed[check.name]:
             self.flags.append(f"{check.name} passed once and failed once")
 
+    def wants_hint(self, check: Check) -> bool:
+        """Whether a check failed that a known mistake may explain."""
+        said = self.messages.get(check.name, NOT_ANSWERED)
+        return said != NOT_ANSWERED and not said.startswith(("NotImplementedError", NOT_CHECKED))
+
+    def unnamed(self) -> list[Task]:
+        """The tasks whose mistakes have not been looked for, and that leave a kernel alive."""
+        return [
+            task
+            for task in self.assignment.lab.tasks
+            if task.name not in self.ended
+            and any(self.wants_hint(check) and check.name not in self.hints for check in task.checks)
+        ]
+
+    def misses_a_name(self, task: Task) -> bool:
+        """Whether a check of a task failed for a name that is not defined."""
+        return any("NameError" in self.messages.get(check.name, "") for check in task.checks)
+
+    def retry(self, task: Task) -> dict[str, str]:
+        """Open a task's checks again; returns what they said."""
+        self.errors.pop(task.name, None)
+        return {
+            check.name: self.messages.pop(check.name) for check in task.checks if check.name in self.messages
+        }
+
     def lost(self, name: str, why: str) -> None:
         """A task ended the kernel: its open checks fail."""
+        self.ended.add(name)
         self.flags.append(f"{name}: {why}")
         for task in self.assignment.lab.tasks:
             if task.name == name:
                 for check in filter(self._open, task.checks):
-                    self.messages[check.name] = f"your answer could not be checked: {why}"
+                    self.messages[check.name] = f"{NOT_CHECKED}: {why}"
 
     def points(self, name: str) -> float | None:
         """The points of a graded cell; None where a person must grade."""

@@ -306,6 +306,7 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": str(COURSE),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
+        "PIP_RETRIES": "0",  # there is no network: let a line `%pip install` fail at once
     }
 
 

@@ -1,13 +1,16 @@
 """The student's side of a split run: call the student's functions for checks that run in another process.
 
 This runs in the student's kernel, in the sandbox, and is trusted by nobody. A request is `{"call": name, "args": ...,
-"kwargs": ..., "id": n}`, or `{"cell": source}` to run an answer cell once more before its checks. A reply has the
+"kwargs": ..., "id": n}`, or `{"cells": sources, "seed": n}` to run an answer once more before its checks, with the random
+numbers of this seed. A reply has the
 value and the arguments as they are after the call, so that a check sees an argument that was changed, or the error.
 """
 
 import contextlib
 import os
+import random
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +40,10 @@ def _frame(number: int, reply: dict[str, Any]) -> bytes:
 
 def _answer(request: dict[str, Any], shell: Any) -> dict[str, Any]:
     try:
-        if "cell" in request:
-            shell.run_cell(request["cell"], silent=True)
+        if "cells" in request:
+            _seed(request["seed"])
+            for source in request["cells"]:
+                shell.run_cell(source, silent=True)
             return {"value": None}
         name = request["call"]
         if name not in shell.user_ns:
@@ -48,6 +53,15 @@ def _answer(request: dict[str, Any], shell: Any) -> dict[str, Any]:
         return {"value": value, "args": args, "kwargs": kwargs}
     except BaseException as error:  # SystemExit and KeyboardInterrupt, too: an answer may raise what it likes
         return {"error": [kind.__name__ for kind in type(error).__mro__], "message": _text(error)}
+
+
+def _seed(seed: int) -> None:
+    """Seed the global generators, so that an appeal can repeat a mark; libraries that are not loaded are left alone."""
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)
 
 
 def _text(error: BaseException) -> str:

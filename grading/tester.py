@@ -5,6 +5,7 @@ check on this machine, and then forks for each check of each submission: the chi
 it spoils is gone with it. `Tester` is the grader's end; `main` is the process, which runs in a sandbox of its own.
 """
 
+import hashlib
 import os
 import signal
 import socket
@@ -48,14 +49,25 @@ class Tester:
             self.close()
             raise
 
-    def check(self, name: str, seed: int, channel: socket.socket, cell: str | None) -> dict[str, Any]:
+    def check(self, name: str, seed: int, channel: socket.socket, cells: list[str]) -> dict[str, Any]:
         """Run one check on the student's process behind a socket.
 
-        `cell` is the student's answer cell, which is run once more first. Returns {"message": "" if passed,
-        "hints": list}, or {"lost": why} when either side had to be ended.
+        `cells` are the student's answer, which is run once more first. Returns {"message": "" if passed}, or
+        {"lost": why} when either side had to be ended.
         """
+        return self._on(channel, {"check": name, "seed": seed, "cells": cells})
+
+    def hints(self, name: str, seed: int, channel: socket.socket, cells: list[str]) -> dict[str, Any]:
+        """Compare an answer with the known mistakes; as `check`, but returns {"hints": list} or {"lost": why}."""
+        return self._on(channel, {"hints": name, "seed": seed, "cells": cells})
+
+    def _on(self, channel: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
         self._control.settimeout(self.seconds + 30)
-        return self._ask({"check": name, "seed": seed, "cell": cell}, channel)
+        try:
+            socket.send_fds(self._control, [b"!"], [channel.fileno()])
+        except OSError as error:
+            raise TesterError(f"the checks could not be run: {error}") from None
+        return self._ask(request)
 
     def _ask(self, request: dict[str, Any], channel: socket.socket | None = None) -> dict[str, Any]:
         try:
@@ -126,22 +138,25 @@ def _prove(reference: str, check: dict[str, Any], prepared: dict[str, Any]) -> d
 def _grade(
     lab: dict[str, Any], prepared: dict[str, Any], request: dict[str, Any], channel: socket.socket
 ) -> dict[str, Any]:
-    """Check a student's answer; where it fails, compare it with the known mistakes."""
-    check, call = lab["checks"][request["check"]], remote(channel)
-    reference = lab["tasks"][check["task"]]
+    """Check a student's answer, or compare it with the known mistakes."""
+    name, call = request.get("check") or request["hints"], remote(channel)
+    check = lab["checks"][name]
     try:
-        if request["cell"] is not None:
-            ask(channel, {"cell": request["cell"]})
-        namespace = prepared | stand_ins(check["calls"], call)
-        message = run_check(check["source"], namespace, request["seed"])
-        if not message or message.startswith("NotImplementedError"):
-            return {"message": message, "hints": []}
+        if request["cells"]:
+            ask(channel, {"cells": request["cells"], "seed": _other(request["seed"])})
+        if "hints" in request:
+            reference = lab["tasks"][check["task"]]
+            return {"hints": known_mistakes(call, check["inputs"], reference, check["mistakes"], prepared)}
         return {
-            "message": message,
-            "hints": known_mistakes(call, check["inputs"], reference, check["mistakes"], prepared),
+            "message": run_check(check["source"], prepared | stand_ins(check["calls"], call), request["seed"])
         }
     except ConnectionLost as error:
         return {"lost": str(error)}
+
+
+def _other(seed: int) -> int:
+    """A seed that tells nothing of the one it is made from, which the student's process must not know."""
+    return int.from_bytes(hashlib.sha256(f"student/{seed}".encode()).digest()[:4], "big")
 
 
 def _in_child(work: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]:

@@ -18,11 +18,13 @@ DEFINED = re.compile(r"^def (\w+)", re.MULTILINE)
 class Answers:
     """The answers of one submission.
 
-    `given` is the text of each answer cell that was found, by its `grade_id`; `untouched` are those that are as they
-    were released; `flags` say what a teacher should know.
+    `given` is the text of each answer cell that was found, by its `grade_id`; `parts` are the texts of its copies, for
+    cells that stand more than once; `untouched` are those that are as they were released; `flags` say what a teacher
+    should know.
     """
 
     given: dict[str, str]
+    parts: dict[str, list[str]]
     untouched: frozenset[str]
     flags: tuple[str, ...]
 
@@ -45,7 +47,7 @@ def transplant(released: dict, submitted: dict) -> Answers:
         # by the id alone: whether it is an answer cell is for the released lab to say
         if isinstance(name, str) and name in found:
             found[name].append(cell["source"])
-    given, flags = {}, []
+    given, parts, flags = {}, {}, []
     for name, texts in found.items():
         if not texts:
             flags.append(f"no cell {name}")
@@ -53,17 +55,19 @@ def transplant(released: dict, submitted: dict) -> Answers:
         changed = list(dict.fromkeys(text for text in texts if not _same(text, asked[name])))
         text = "\n\n".join(changed or texts[:1])
         if len(changed) > 1:
+            parts[name] = changed
             flags.append(f"cell {name} stands {len(texts)} times: graded as one")
         if len(text) > MOST_TEXT:
             flags.append(f"cell {name} is too long: {len(text):,} characters")
             text = ""
+            parts.pop(name, None)
         given[name] = text
     untouched = frozenset(name for name, text in given.items() if _same(text, asked[name]))
     others = "\n".join(cell["source"] for cell in submitted["cells"] if "grade_id" not in nbgrader(cell))
     for name in sorted(untouched):
         if moved := set(DEFINED.findall(asked[name])) & set(DEFINED.findall(others)):
             flags.append(f"cell {name} is as it was released, but another cell defines {min(moved)}")
-    return Answers(given, untouched, tuple(flags))
+    return Answers(given, parts, untouched, tuple(flags))
 
 
 def _same(one: str, other: str) -> bool:

@@ -12,6 +12,7 @@ import re
 import socket
 import struct
 from collections.abc import Iterable
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
@@ -103,7 +104,8 @@ def _pack(value: Any, blocks: list[bytes]) -> Any:
     if isinstance(value, complex) and not isinstance(value, np.generic):
         return {"complex": [value.real, value.imag]}
     if hasattr(value, "detach") and hasattr(value, "numpy"):
-        value = value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
     elif hasattr(value, "__array__") and not isinstance(value, np.generic):
         value = np.asarray(value)
     if isinstance(value, np.ndarray | np.generic):
@@ -121,7 +123,7 @@ def _pack(value: Any, blocks: list[bytes]) -> Any:
         value, bytes | bytearray
     ):  # ranges, views of dicts, generators
         return [_pack(item, blocks) for item in value]
-    if isinstance(value, Real):  # fractions and decimals
+    if isinstance(value, Real | Decimal):  # fractions and decimals
         return float(value)
     raise WireError(
         f"a value of type {type(value).__name__} cannot be sent: use numbers, strings, lists, dicts, arrays"
@@ -143,7 +145,8 @@ def _unpack(node: Any, data: memoryview) -> Any:
     if kind == "dict":
         return {_unpack(k, data): _unpack(v, data) for k, v in content}
     if kind == "set":
-        return set(_unpack(content, data))
+        items = _unpack(content, data)
+        return {frozenset(item) if isinstance(item, set) else item for item in items}
     if kind == "complex":
         real, imaginary = content
         return complex(float(real), float(imaginary))

@@ -14,9 +14,9 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import Config
 
-from grading.autograded import PNG
 from grading.gradebook import record, student_id
 from grading.notebook import nbgrader
+from grading.outputs import PNG
 from tests.results import LAB, result
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning", "ignore::DeprecationWarning")

@@ -120,7 +120,7 @@ def test_a_function_that_is_missing_is_a_name_error(student):
 
 def test_a_cell_can_run_again(student):
     channel = student()
-    ask(channel, {"cell": "def f():\n    return 5"})
+    ask(channel, {"cells": ["def f():\n    return 5"], "seed": 1})
     assert namespace(channel, "f")["f"]() == 5
 
 

@@ -87,13 +87,37 @@ def student():
     ids=["right", "known mistake", "hard-coded", "error", "no function"],
 )
 def test_a_check_says_what_is_wrong(tester, student, function, message, found):
-    reply = tester.check("double-check", 1, student(function), None)
-    assert reply == {"message": message, "hints": found}
+    channel = student(function)
+    assert tester.check("double-check", 1, channel, []) == {"message": message}
+    assert tester.hints("double-check", 1, channel, []) == {"hints": found}
+
+
+def test_hints_that_take_too_long_are_lost(tester, student):
+    wait = threading.Event()
+    assert tester.hints("double-check", 1, student(lambda values: wait.wait(20)), []) == {
+        "lost": "it took longer than 3 s"
+    }
+    wait.set()
 
 
 def test_the_answer_cell_runs_again_before_its_check(tester, student):
-    channel = student(None)
-    assert tester.check("double-check", 1, channel, "def double(v):\n    return v + v")["message"] == ""
+    cells = ["def half(v):\n    return v", "def double(v):\n    return half(v) + half(v)"]
+    assert tester.check("double-check", 1, student(None), cells)["message"] == ""
+
+
+def test_the_same_seed_gives_an_answer_the_same_random_numbers_and_no_seed_of_the_checks(tester, student):
+    drawn = []
+
+    def double(values):
+        drawn.append(np.random.randint(2**31))
+        return 2 * values
+
+    for seed in (1, 1, 2):
+        tester.check("double-check", seed, student(double), ["pass"])
+    first, again, other = drawn[0::2]
+    assert first == again != other
+    np.random.seed(1)
+    assert first != np.random.randint(2**31)
 
 
 def test_other_seeds_give_other_inputs_and_the_same_gives_the_same(tester, student):
@@ -104,24 +128,24 @@ def test_other_seeds_give_other_inputs_and_the_same_gives_the_same(tester, stude
         return 2 * values
 
     for seed in (1, 1, 2):
-        tester.check("double-check", seed, student(double), None)
+        tester.check("double-check", seed, student(double), [])
     drawn = seen[1::2]
     assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_a_late_answer_is_lost_and_the_tester_goes_on(tester, student):
     wait = threading.Event()
-    reply = tester.check("double-check", 1, student(lambda values: wait.wait(20)), None)
+    reply = tester.check("double-check", 1, student(lambda values: wait.wait(20)), [])
     assert reply == {"lost": "it took longer than 3 s"}
     wait.set()
-    assert tester.check("double-check", 1, student(lambda values: 2 * values), None)["message"] == ""
+    assert tester.check("double-check", 1, student(lambda values: 2 * values), [])["message"] == ""
 
 
 def test_a_process_that_has_gone_is_lost(tester):
     here, there = socket.socketpair()
     there.close()
     with here:
-        assert tester.check("double-check", 1, here, None) == {"lost": "the process has ended"}
+        assert tester.check("double-check", 1, here, []) == {"lost": "the process has ended"}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +171,7 @@ def test_a_tester_that_was_ended_says_so():
     made.sandbox.kill()
     here, there = socket.socketpair()
     with here, there, pytest.raises(module.TesterError, match=r"could not be run|has ended"):
-        made.check("double-check", 1, here, None)
+        made.check("double-check", 1, here, [])
     made.close()
 
 
