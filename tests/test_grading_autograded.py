@@ -65,6 +65,7 @@ def test_a_newer_hand_in_is_told_from_the_graded_one(tmp_path):
     handed_in = tmp_path / "submitted/ada/tiny"
     handed_in.mkdir(parents=True)
     (handed_in / "tiny.ipynb").write_text("first")
+    (handed_in / "timestamp.txt").write_text("2026-03-01 11:00:00 UTC")
     digest = hashlib.sha256(b"first").hexdigest()
     record(url, LAB, result(digest=digest), tmp_path)
     assert NbGraderAPI(folder).get_autograded_students("tiny") == {"ada"}
