@@ -9,8 +9,10 @@ python -m grading prove                              that the labs' own checks a
 """
 
 import argparse
+import math
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -78,13 +80,15 @@ def parser() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="keep the marks of submissions that have not changed"
     )
     one.add_argument(
-        "--seconds", type=float, default=60, help="limit for a cell and for a check (default: 60)"
+        "--seconds", type=_seconds, default=60, help="limit for a cell and for a check (default: 60)"
     )
-    one.add_argument("--memory", type=float, default=3, help="limit for a submission in GiB (default: 3)")
+    one.add_argument(
+        "--memory", type=_gibibytes, default=3, help="limit for a submission in GiB (default: 3)"
+    )
     one.add_argument("--seed", type=int, help="of the random test inputs, as an earlier result recorded it")
     one.add_argument("--due", type=_time, metavar="TIME", help="when it is due, as 2026-11-30T23:59")
     one.add_argument(
-        "--late", type=float, default=10, help="percent of the maximum off for each day late (default: 10)"
+        "--late", type=_percent, default=10, help="percent of the maximum off for each day late (default: 10)"
     )
 
     one = command(
@@ -96,7 +100,10 @@ def parser() -> argparse.ArgumentParser:
 
     one = command("validate", "Run the visible checks of a lab, as a student does before handing in.")
     one.add_argument("file", type=Path, metavar="FILE", help="a lab's notebook")
-    one.add_argument("--labs", type=Path, default=ROOT / "labs", dest="released", help="the released labs")
+    one.add_argument(
+        "--labs", type=Path, default=ROOT / "labs/.released", dest="released",
+        help="the labs as they were released, without answers (default: labs/.released)",
+    )  # fmt: skip
 
     one = command("prove", "Grade known wrong and right answers: how good are the labs' checks?")
     one.add_argument("labs", nargs="*", metavar="LAB", help="labs to prove (default: all)")
@@ -104,14 +111,40 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("at least one worker")
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers: at least 1, as 4")
+    return int(text)
+
+
+def _number(text: str, fits: Callable[[float], bool], expected: str) -> float:
+    """A finite number that fits, as the option's help has it."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and fits(number)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
     return number
+
+
+def _seconds(text: str) -> float:
+    return _number(text, lambda number: number > 0, "a number of seconds: more than 0, as 60")
+
+
+def _gibibytes(text: str) -> float:
+    return _number(text, lambda number: number >= 0.5, "a number of GiB: at least 0.5, as 3")
+
+
+def _percent(text: str) -> float:
+    return _number(text, lambda number: 0 <= number <= 100, "a percentage: from 0 to 100, as 10")
 
 
 def _time(text: str) -> datetime:
     """A time; without a zone that of this machine."""
-    return datetime.fromisoformat(text).astimezone()
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):  # no time, or a year that the machine's clock does not know
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: write it as 2026-11-30T23:59") from None
 
 
 def main(words: list[str] | None = None) -> int:
@@ -125,7 +158,8 @@ def main(words: list[str] | None = None) -> int:
         print(f"grading: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("grading: stopped; what is done is kept, go on with --resume", file=sys.stderr)
+        go_on = "; what is done is kept, go on with --resume" if arguments.command == "grade" else ""
+        print(f"grading: stopped{go_on}", file=sys.stderr)
         return 130
 
 

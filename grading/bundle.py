@@ -10,10 +10,10 @@ from grading.lab import LabError
 from grading.release import release
 
 # All that the class needs, by name: what is added to the course later stays out until somebody says otherwise.
-FOLDERS = ["chapters", "docs", "effdl", "grading", "hwsim", "tools"]
+FOLDERS = ["chapters", "deploy", "docs", "effdl", "grading", "hwsim", "tools"]
 FILES = [
-    "CITATION.cff", "LICENSE", "Makefile", "README.md", "book.yml", "constraints.txt", "pyproject.toml",
-    "requirements.txt",
+    "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "book.yml", "constraints.txt",
+    "pyproject.toml", "requirements.txt",
 ]  # fmt: skip
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
 OLDEST = (1980, 1, 1, 0, 0, 0)  # the time of every file in the zip: the same course gives the same bytes

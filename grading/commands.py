@@ -36,9 +36,16 @@ ERRORS = (
 )
 
 
+def _all_labs(solutions: Path) -> list[str]:
+    """The names of all labs, where there is one."""
+    if not (found := labs_of.names(solutions)):
+        raise LabError(f"{solutions} holds no lab: this copy of the course is for students")
+    return found
+
+
 def do_release(arguments: argparse.Namespace) -> int:
     """Make the labs, or the bundle for a class."""
-    names = arguments.labs or labs_of.names(arguments.solutions)
+    names = arguments.labs or _all_labs(arguments.solutions)
     if arguments.bundle:
         root = Path(__file__).resolve().parent.parent
         print(bundle(arguments.bundle, root, arguments.solutions, names))
@@ -129,7 +136,7 @@ def do_validate(arguments: argparse.Namespace) -> int:
 def do_prove(arguments: argparse.Namespace) -> int:
     """Print how many wrong answers each lab catches; 0 when all, 1 otherwise."""
     verdicts = {}
-    for name in arguments.labs or labs_of.names(arguments.solutions):
+    for name in arguments.labs or _all_labs(arguments.solutions):
         lab = labs_of.read_lab(arguments.solutions, name)
         verdicts[name] = proof.prove(lab, proof.load_mutants(arguments.mutants / f"{name}.py"))
     print(proof.table(verdicts))

@@ -8,9 +8,11 @@ import nbformat
 from nbgrader.converters import GenerateAssignment
 
 from grading.course import config, convert
+from grading.files import replace_text
 from grading.lab import LabError, read_lab
 from grading.notebook import METADATA
 
+RELEASED = ".released"  # below labs/: each notebook as it was released
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__")
 
 
@@ -39,12 +41,15 @@ def generate(root: Path, solutions: Path, name: str) -> Path:
 def release(name: str, solutions: Path, labs: Path) -> Path:
     """Make `labs/NAME` anew from `solutions/NAME`; the same source gives the same bytes.
 
-    The old folder is replaced at the end, in one step: an error leaves it as it was.
+    The notebook stands in `labs/.released/NAME` as well: students answer theirs in place, and `validate` needs one
+    without answers. The old folder is replaced at the end, in one step: an error leaves it as it was.
     """
     with tempfile.TemporaryDirectory() as folder:
         made = generate(Path(folder), solutions, name)
-        staged, target = Path(labs) / f".{name}", Path(labs) / name
+        staged, target = Path(labs) / f".{name}.new", Path(labs) / name
+        kept = Path(labs) / RELEASED / name / f"{name}.ipynb"
         shutil.rmtree(staged, ignore_errors=True)
         shutil.copytree(made, staged)
+        replace_text(kept, (made / f"{name}.ipynb").read_text(encoding="utf-8"))
         shutil.rmtree(target, ignore_errors=True)
         return staged.rename(target)

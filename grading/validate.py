@@ -82,7 +82,8 @@ def validate(path: Path, labs_folder: Path, seconds: float = 60, progress: bool 
     Parameters
     ----------
     path : The notebook.
-    labs_folder : The released labs, with `NAME/NAME.ipynb` for each.
+    labs_folder : The labs as they were released, with `NAME/NAME.ipynb` for each: `labs/.released`, not the labs that
+        students answer in place.
     seconds : The limit for each answer and each check.
     progress : Whether to show a bar on stderr.
 
@@ -113,7 +114,7 @@ def _which_lab(path: Path, submitted: dict, folder: Path) -> tuple[Lab, list[str
     """The lab that a notebook is of, by its cells, or by its name where those say nothing."""
     known = names(folder)
     if not known:
-        raise LabError(f"{folder} holds no lab: name the folder labs of the course")
+        raise LabError(f"{folder} holds no lab: name the folder labs/.released of the course")
     found = recognise(submitted, {name: load(folder / name / f"{name}.ipynb") for name in known}) or path.stem
     if found not in known:
         raise LabError(f"{path} is no lab: it has no cells of one. The labs are {', '.join(known)}")

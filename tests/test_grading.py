@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from course import code, markdown, write
 
-from grading import proof
-from grading.__main__ import main
+from grading import commands, proof
+from grading.__main__ import main, parser
 from grading.assignments import Assignment
 from grading.collect import CollectError, Submission, collect, gather
 from grading.desk import sort_out
@@ -116,7 +116,9 @@ def test_a_folder_without_submissions_is_told(tmp_path):
 def test_release_is_reproducible_and_hides_the_answers(tmp_path):
     first = (release("tiny", SOLUTIONS, tmp_path) / "tiny.ipynb").read_bytes()
     assert (release("tiny", SOLUTIONS, tmp_path) / "tiny.ipynb").read_bytes() == first
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["tiny", "tiny.ipynb"]  # and no gradebook
+    made = {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*") if path.is_file()}
+    assert sorted(made) == [".released/tiny/tiny.ipynb", "tiny/tiny.ipynb"]  # and no gradebook
+    assert made[".released/tiny/tiny.ipynb"].read_bytes() == first
     assert b"secret" not in first
     cells = load(tmp_path / "tiny" / "tiny.ipynb")["cells"]
     source = load(SOLUTIONS / "tiny" / "tiny.ipynb")["cells"]
@@ -350,3 +352,59 @@ def test_an_error_is_one_line_and_an_exit_code(tmp_path, capsys, monkeypatch, wo
     assert reason in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["release"], ["release", "--bundle", "class.zip"], ["prove"]])
+def test_a_copy_without_solutions_is_told(tmp_path, capsys, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--solutions", "solutions", *command]) == 2
+    error = capsys.readouterr().err
+    assert error == "grading: solutions holds no lab: this copy of the course is for students\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--due", "tomorrow", "'tomorrow' is not a time: write it as 2026-11-30T23:59"),
+        ("--workers", "two", "'two' is not a number of workers: at least 1, as 4"),
+        ("--workers", "0", "'0' is not a number of workers: at least 1, as 4"),
+        ("--seconds", "0", "'0' is not a number of seconds: more than 0, as 60"),
+        ("--seconds", "inf", "'inf' is not a number of seconds: more than 0, as 60"),
+        ("--memory", "0.4", "'0.4' is not a number of GiB: at least 0.5, as 3"),
+        ("--memory", "3G", "'3G' is not a number of GiB: at least 0.5, as 3"),
+        ("--late", "101", "'101' is not a percentage: from 0 to 100, as 10"),
+        ("--late", "-1", "'-1' is not a percentage: from 0 to 100, as 10"),
+        ("--late", "nan", "'nan' is not a percentage: from 0 to 100, as 10"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_with_an_example(capsys, option, value, reason):
+    with pytest.raises(SystemExit) as end:
+        main(["grade", f"{option}={value}"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.endswith(f"error: argument {option}: {reason}\n")
+
+
+def test_options_at_their_limits_are_taken():
+    words = ["grade", "--due=2026-11-30T23:59", "--workers=1", "--seconds=0.5", "--memory=0.5"]
+    given = parser().parse_args([*words, "--late=0"])
+    assert given.due == datetime(2026, 11, 30, 23, 59).astimezone()
+    assert (given.workers, given.seconds, given.memory, given.late) == (1, 0.5, 0.5, 0)
+    assert parser().parse_args(["grade", "--late=100"]).late == 100
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["grade"], "grading: stopped; what is done is kept, go on with --resume\n"),
+        (["report"], "grading: stopped\n"),
+    ],
+    ids=["grade", "report"],
+)
+def test_only_grade_goes_on_after_ctrl_c(capsys, monkeypatch, words, said):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(commands.COMMANDS, words[0], interrupted)
+    assert main(words) == 130
+    assert capsys.readouterr().err == said

@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import psutil
 import pytest
@@ -24,6 +25,8 @@ from grading.release import release
 from grading.results import Store
 from tests.postgresql import server
 from tests.requirements import need_sandbox
+from tools import start
+from tools.notebooks import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests/fixtures"
@@ -251,10 +254,15 @@ def test_a_grader_that_is_killed_half_way_loses_and_doubles_nothing(tmp_path, re
 # releasing, collecting, refusing
 
 
-def test_the_bundle_holds_the_course_and_no_answer(tmp_path):
-    target = tmp_path / "class.zip"
+@pytest.fixture(scope="module")
+def packed_course(tmp_path_factory):
+    target = tmp_path_factory.mktemp("bundle") / "class.zip"
     assert main(["release", "--bundle", str(target)]) == 0
-    with zipfile.ZipFile(target) as packed:
+    return target
+
+
+def test_the_bundle_holds_the_course_and_no_answer(packed_course):
+    with zipfile.ZipFile(packed_course) as packed:
         texts = {name: packed.read(name).decode("utf-8", "replace") for name in packed.namelist()}
     inside = {Path(name).parts[1] for name in texts}
     assert {"labs", "chapters", "effdl", "hwsim", "grading", "Makefile", "requirements.txt"} <= inside
@@ -274,9 +282,37 @@ def test_the_bundle_holds_the_course_and_no_answer(tmp_path):
         assert all(hidden)
         for secret in [*hidden, *(answer for answer in answers if len(answer) > 40)]:
             assert not any(secret in source for source in sources)
+
+
+def test_a_bundle_of_one_lab_and_never_over_what_is_there(tmp_path, packed_course):
     again = tmp_path / "again.zip"
     assert main(["release", "cost", "--bundle", str(again)]) == 0
-    assert main(["release", "--bundle", str(target)]) == 2  # never over what is there
+    with zipfile.ZipFile(again) as packed:
+        labs = {name.split("/", 1)[1] for name in packed.namelist() if Path(name).parts[1] == "labs"}
+    assert labs == {"labs/cost/cost.ipynb", "labs/.released/cost/cost.ipynb"}
+    before = packed_course.read_bytes()
+    assert main(["release", "--bundle", str(packed_course)]) == 2
+    assert packed_course.read_bytes() == before
+
+
+def test_what_the_bundle_points_to_is_in_it(packed_course):
+    with zipfile.ZipFile(packed_course) as packed:
+        content = {Path(*Path(name).parts[1:]): packed.read(name) for name in packed.namelist()}
+    texts = {path: text.decode() for path, text in content.items() if path.suffix == ".md"}
+    marks = {mark for text in texts.values() for mark in re.findall(r"^\((\S+)\)=$", text, re.MULTILINE)}
+    links = [(path, link) for path, text in texts.items() for link in links_of(text) if link not in marks]
+    assert len(links) > 10
+    inside = set(content) | {path.with_suffix("") for path in content}  # the book's links have no suffix
+    for path, link in links:
+        assert Path(os.path.normpath(path.parent / link)) in inside, f"{path} links to {link}"
+    assert {path.relative_to(ROOT) for path in start.LEARNER.rglob("*.json")} <= set(content)
+
+
+def links_of(text):
+    """The relative links and pictures of a Markdown text, without the part after #."""
+    tokens = [inner for token in markdown.parse(text) for inner in token.children or []]
+    found = [urlsplit(token.attrs.get("href") or token.attrs.get("src") or "") for token in tokens]
+    return [unquote(parts.path) for parts in found if parts.path and not (parts.scheme or parts.netloc)]
 
 
 def test_grading_refuses_without_a_sandbox(tmp_path, released, capsys, monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from grading.__main__ import main
 from grading.lab import LabError
 from grading.notebook import NotebookError, load, nbgrader
 from grading.release import release
@@ -208,3 +209,63 @@ def test_a_released_copy_is_enough(tmp_path, labs):
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
     assert "visible checks of 0 of 6 points pass" in done.stdout
+
+
+# from the command line, in the folder that students answer in
+
+
+@pytest.fixture
+def answer_in_place(tmp_path, monkeypatch, capsys):
+    """answer_in_place(change) releases tiny, changes `labs/tiny/tiny.ipynb` and validates it with no other option."""
+
+    def answer_in_place(change):
+        release("tiny", SOLUTIONS, tmp_path / "labs")
+        path = tmp_path / "labs/tiny/tiny.ipynb"
+        notebook = load(path)
+        change(notebook["cells"])
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+        monkeypatch.setattr("grading.__main__.ROOT", tmp_path)
+        code = main(["validate", str(path)])
+        return code, capsys.readouterr().out.splitlines()
+
+    return answer_in_place
+
+
+def test_an_answer_in_place_is_seen(answer_in_place):
+    def change(cells):
+        for name, text in {"double": DOUBLE, "bytes": BYTES, "open": OPEN}.items():
+            find(cells, name)["source"] = text
+
+    code, lines = answer_in_place(change)
+    assert lines[:4] == [
+        "tiny: visible checks of 4 of 6 points pass",
+        "  double-check     3  passed",
+        "  bytes-check      1  passed",
+        "  open             2  graded by hand",
+    ]
+    assert code == 0
+
+
+def test_a_syntax_error_in_place_is_that_answers_own(answer_in_place):
+    def change(cells):
+        find(cells, "double")["source"] = DOUBLE
+        find(cells, "bytes")["source"] = "def bytes_of_three()\n    return 12"
+
+    code, lines = answer_in_place(change)
+    assert lines[1:3] == ["  double-check     3  passed", "  bytes-check      1  wrong"]
+    assert "Your cell ended with SyntaxError: expected ':' (line 1)" in "\n".join(lines)
+    assert code == 1
+
+
+@pytest.mark.parametrize("name", ["double", "double-check"])
+def test_a_cell_deleted_in_place(answer_in_place, name):
+    def change(cells):
+        find(cells, "double")["source"] = DOUBLE
+        cells.remove(find(cells, name))
+
+    code, lines = answer_in_place(change)
+    missing = "  warning: The cell “double” is not in your notebook: it was renamed or deleted. "
+    missing += "Start from the released lab."
+    assert (missing in lines) == (name == "double")
+    assert lines[1].split()[-1] == ("answered" if name == "double" else "passed")
+    assert code == 1

@@ -47,6 +47,16 @@ def test_a_change_installs_again_into_the_same_environment(course, name):
     assert done == ["venv", ("requirements.txt",), ("requirements.txt",)]
 
 
+def test_a_copy_without_tests_gets_one_line(course):
+    _, done = course
+    with pytest.raises(
+        SystemExit,
+        match=r"^From Weights to Silicon: requirements-test\.txt is not in this copy of the course; .* without tests\.$",
+    ):
+        environment.main(["requirements.txt", "requirements-test.txt"])
+    assert done == []
+
+
 def test_an_installation_that_fails_is_tried_again(course, monkeypatch):
     _, done = course
 

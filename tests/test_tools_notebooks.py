@@ -133,3 +133,9 @@ def test_the_sources_are_read_as_one_text(tmp_path):
     path = tmp_path / "a.ipynb"
     path.write_text(json.dumps(notebook(code("a1", ["x = 1\n", "y = 2"]))))
     assert notebooks.read(path)["cells"][0]["source"] == "x = 1\ny = 2"
+
+
+def test_copies_in_folders_with_a_dot_are_left_out(tmp_path):
+    for name in ("labs/a/a.ipynb", "labs/.released/a/a.ipynb", "labs/a/.ipynb_checkpoints/a.ipynb"):
+        write(tmp_path / name)
+    assert notebooks.paths(tmp_path, "labs") == [tmp_path / "labs/a/a.ipynb"]

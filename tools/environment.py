@@ -36,9 +36,14 @@ VENV = ROOT / ".venv"
 
 
 def fingerprint(requirements):
-    """Hash all that decides what would be installed, and the Python that it is installed for."""
+    """Hash all that decides what would be installed, and the Python that it is installed for.
+
+    Stops where one of the files is missing.
+    """
     digest = hashlib.sha256(sys.version.encode())
     for name in requirements + ["constraints.txt", "pyproject.toml"]:  # noqa: RUF005
+        if not (ROOT / name).is_file():
+            stop(name + " is not in this copy of the course; copies for students come without tests.")
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 

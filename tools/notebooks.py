@@ -35,9 +35,12 @@ markdown = MarkdownIt("commonmark").enable("table")
 
 
 def paths(root: Path, *folders: str) -> list[Path]:
-    """All notebooks below the given folders (`FOLDERS` if none is given), in order of their names."""
+    """All notebooks below the given folders (`FOLDERS` if none is given), in order of their names.
+
+    What stands in a folder with a dot is a copy: JupyterLab's checkpoints, the labs for `grading validate`.
+    """
     found = [path for folder in folders or FOLDERS for path in (root / folder).rglob("*.ipynb")]
-    return sorted(path for path in found if ".ipynb_checkpoints" not in path.parts)
+    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(root).parts))
 
 
 def read(path: Path) -> nbformat.NotebookNode:
