@@ -69,9 +69,9 @@ def do_grade(arguments: argparse.Namespace) -> int:
     sandbox.require()
     for place in (arguments.submissions, arguments.output, arguments.solutions, arguments.mutants):
         sandbox.hidden(place)
-    known = labs_of.names(arguments.solutions)
+    known = _all_labs(arguments.solutions)
     if unknown := [name for name in arguments.labs if name not in known]:
-        raise LabError(f"unknown lab {unknown[0]}: the labs are {', '.join(known) or '(none)'}")
+        raise LabError(f"unknown lab {unknown[0]}: the labs are {', '.join(known)}")
     found = collect(arguments.submissions)
     named = {one.lab for one in found}
     # a file whose name tells no lab may be of any

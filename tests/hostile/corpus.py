@@ -171,6 +171,11 @@ def honest(make: Maker) -> Iterator[Case]:
         order=helper, largest="def largest(values):\n    return sizes(values).max(initial=0)\n"
     )
     yield make.case("honest", "helper", "a function of one cell, used in another", uses)
+    ends = uses | {"cells": [dict(each) for each in uses["cells"]]}
+    cell(ends, "count")["source"] = "import os\ndef signs(values):\n    os._exit(1)\n"
+    yield make.case(
+        "honest", "helper-beside-an-end", "the same, where a third task ends the kernel", ends, ("count",)
+    )
     error = RIGHT["order"] + "\nprint(by_magnitude(given))\nraise KeyError('left over')\n"
     yield make.right(
         "honest", "error-after", "the function is defined before its cell ends with an error", error
@@ -305,6 +310,14 @@ def cells(make: Maker) -> Iterator[Case]:
     made["cells"].append(cell(make.notebook(), "order"))
     twice = ("cell order stands 2 times",)
     yield make.case("cells", "copied-corrected", "a later copy corrects it, as in Jupyter", made, flags=twice)
+    made = make.notebook()
+    made["cells"].append(cell(make.notebook(), "order") | {"source": "Here I tried for a while, (but"})
+    yield make.case("cells", "copied-notes", "a copy that is no Python costs nothing", made, flags=twice)
+    made = make.notebook(order="raise NotImplementedError('later')\n")
+    made["cells"].append(cell(make.notebook(), "order"))
+    yield make.case(
+        "cells", "copied-raises", "a copy that ends with an error costs nothing", made, flags=twice
+    )
     made = make.notebook(order="def size(v):\n    return -np.abs(v)\n")
     split = cell(make.notebook(), "order") | {
         "source": "def by_magnitude(v):\n    return v[np.argsort(size(v), kind='stable')]"
@@ -1008,6 +1021,20 @@ for kind in ('status', 'error', 'stream', 'display_data', 'update_display_data',
 time.sleep(1)
 """
     yield make.attack("wire", "forged-messages", "replies and outputs of its own making", forge)
+    forever = """
+import time
+kernel = get_ipython().kernel
+for _ in range(60):
+    kernel.session.send(kernel.shell_stream, 'execute_reply', {'status': 'ok'}, parent=kernel.get_parent(), ident=kernel._parent_ident['shell'])
+    time.sleep(1)
+"""
+    yield make.slow(
+        "wire",
+        "replies-go-on",
+        "a cell that says again and again that it has ended",
+        forever + WRONG,
+        alone=True,
+    )
     garbage = """
 import os, socket
 for fd in range(3, 200):
