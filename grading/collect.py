@@ -27,13 +27,8 @@ EXCHANGE = re.compile(r"(?P<student>.+?)\+(?P<lab>[^+]+)\+\d{4}-\d\d-\d\d[ T]\d\
 MOODLE = re.compile(r"(?P<student>.+)_(?P<number>\d+)_assignsubmission_[a-z]+(_(?P<file>.*))?")
 TIME = "timestamp.txt"
 BAD_TIME = "time of hand-in cannot be read"
-BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    RuntimeError,
-)  # the last: it has a password
+# a zip file with a password is a RuntimeError
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 
 
 class CollectError(ValueError):
