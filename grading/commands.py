@@ -56,12 +56,16 @@ def do_release(arguments: argparse.Namespace) -> int:
 
 
 def do_collect(arguments: argparse.Namespace) -> int:
-    """Copy submissions into a folder."""
-    students = gather(arguments.source, arguments.submissions, arguments.lab)
+    """Copy submissions into a folder; 0 when every student has one, 1 otherwise."""
+    labs = Path(__file__).resolve().parent.parent / "labs"
+    released = labs_of.read_lab(labs, arguments.lab).notebook
+    students, left_out = gather(arguments.source, arguments.submissions, arguments.lab, released)
     for student, time in students:
         print(f"{student:<24} {time or 'time unknown'}")
+    for student, why in left_out:
+        print(f"left out: {student}: {why}")
     print(f"{len(students)} submissions of {arguments.lab}: {arguments.submissions}")
-    return 0
+    return 1 if left_out else 0
 
 
 def do_grade(arguments: argparse.Namespace) -> int:

@@ -23,13 +23,17 @@ def sort_out(
     """Tell the submissions to grade, under the names of their labs, from those that are of no lab, each with a reason.
 
     A file with another name is taken for the lab whose cells it has, unless the student handed in that lab under its
-    own name, too. Submissions of labs that are not in `assignments` are left out.
+    own name, too. Submissions of labs that are not in `assignments` are left out. A student's folder without a notebook
+    is of no lab, too.
     """
     found = list(found)
     named = {(one.student, one.lab) for one in found}
     released = {name: assignment.released for name, assignment in assignments.items()}
     chosen, refused = {}, []
     for one in found:
+        if not one.lab:
+            refused.append((one, "no notebook"))
+            continue
         name = one.lab if one.lab in known else None
         if name is None:
             with contextlib.suppress(NotebookError):  # then it is no lab

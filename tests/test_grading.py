@@ -2,6 +2,7 @@
 
 import csv
 import os
+import time
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from course import code, markdown, write
 from grading import commands, proof
 from grading.__main__ import main, parser
 from grading.assignments import Assignment
-from grading.collect import CollectError, Submission, collect, gather
+from grading.collect import BAD_TIME, CollectError, Found, Submission, collect, gather, moment
 from grading.desk import sort_out
 from grading.lab import LabError, names, read_lab
 from grading.notebook import NotebookError, load, nbgrader
@@ -98,6 +99,104 @@ def test_a_lab_that_stands_in_both_layouts_counts_once(tmp_path):
     write(tmp_path / "ada/tiny/tiny.ipynb")
     write(tmp_path / "ada/tiny.ipynb")
     assert [one.path for one in collect(tmp_path)] == [tmp_path / "ada/tiny.ipynb"]
+
+
+def test_renamed_notebooks_and_empty_folders_are_collected(tmp_path):
+    for path in (
+        "ada/a/hw.ipynb",
+        "ada/b/hw.ipynb",
+        "bob/tiny/tiny (1).ipynb",
+        "bob/tiny/.ipynb_checkpoints/tiny-checkpoint.ipynb",
+        "eva/sub/dir/tiny.ipynb",
+    ):
+        write(tmp_path / path)
+    (tmp_path / "fay").mkdir()
+    found = [(one.student, one.lab, str(one.path.relative_to(tmp_path))) for one in collect(tmp_path)]
+    assert found == [
+        ("ada", "a/hw", "ada/a/hw.ipynb"),
+        ("ada", "b/hw", "ada/b/hw.ipynb"),
+        ("bob", "tiny/tiny (1)", "bob/tiny/tiny (1).ipynb"),
+        ("eva", "", "eva"),
+        ("fay", "", "fay"),
+    ]
+
+
+def test_a_linked_folder_takes_the_place_of_its_notebooks(tmp_path):
+    write(tmp_path / "other/tiny/tiny.ipynb")
+    (tmp_path / "in/ada").mkdir(parents=True)
+    (tmp_path / "in/ada/tiny").symlink_to(tmp_path / "other/tiny")
+    (tmp_path / "in/ben").symlink_to(tmp_path / "other")
+    found = collect(tmp_path / "in")
+    assert [(one.student, one.path) for one in found] == [
+        ("ada", tmp_path / "in/ada/tiny"),
+        ("ben", tmp_path / "in/ben"),
+    ]
+    for one in found:
+        with pytest.raises(NotebookError, match="a symbolic link"):
+            one.submission()
+
+
+@pytest.fixture
+def berlin(monkeypatch):
+    """A machine in Berlin."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-30 23:59:00 UTC", "2026-11-30T23:59:00"),
+        ("2026-11-30 23:59:00.250000 UTC\n", "2026-11-30T23:59:00.250000"),
+        ("2026-11-30 23:59:00.000000 Europe/Berlin", "2026-11-30T22:59:00"),
+        ("2026-11-30 18:59:00 America/New_York", "2026-11-30T23:59:00"),
+        ("2026-07-30 23:59:00.000000 CEST", "2026-07-30T21:59:00"),
+        ("2026-11-30 23:59:00.000000 +0100", "2026-11-30T22:59:00"),
+        ("2026-11-30T23:59:00+01:00", "2026-11-30T22:59:00"),
+        ("2026-11-30T23:59:00Z", "2026-11-30T23:59:00"),
+        ("2026-11-30T23:59", "2026-11-30T22:59:00"),
+        ("2026-11-30 23:59", "2026-11-30T22:59:00"),
+    ],
+)
+@pytest.mark.usefixtures("berlin")
+def test_times_of_all_zones_are_read(tmp_path, text, utc):
+    write(tmp_path / "tiny.ipynb")
+    (tmp_path / "timestamp.txt").write_text(text)
+    submission = Found("ada", "tiny", tmp_path / "tiny.ipynb").submission()
+    assert (submission.submitted, submission.flags) == (f"{utc}+00:00", ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "12:00",
+        "2026-11-30 23:59:00 XYZ",
+        "2026-02-30 12:00:00 UTC",
+        "0001-01-01T00:00+14:00",
+    ],
+)
+def test_a_time_that_cannot_be_read_is_a_flag(tmp_path, text):
+    with pytest.raises(ValueError):  # noqa: PT011 - the words are Python's
+        moment(text)
+    write(tmp_path / "tiny.ipynb")
+    one = Found("ada", "tiny", tmp_path / "tiny.ipynb")
+    assert one.submission().flags == ()
+    (tmp_path / "timestamp.txt").write_text(text)
+    assert (one.submitted, one.submission().flags) == ("", (BAD_TIME,))
+
+
+def test_a_time_that_is_no_text_is_a_flag(tmp_path):
+    write(tmp_path / "tiny.ipynb")
+    (tmp_path / "timestamp.txt").write_bytes(b"\xff\xfe")
+    assert Found("ada", "tiny", tmp_path / "tiny.ipynb").flags == (BAD_TIME,)
+    (tmp_path / "timestamp.txt").unlink()
+    (tmp_path / "timestamp.txt").symlink_to(tmp_path / "none")
+    assert Found("ada", "tiny", tmp_path / "tiny.ipynb").flags == (BAD_TIME,)
 
 
 def test_a_folder_without_submissions_is_told(tmp_path):
@@ -213,53 +312,154 @@ def test_a_line_for_the_terminal_has_no_control_characters():
 # gathering
 
 
-def handed_in(folder, text, time=""):
+TINY = (SOLUTIONS / "tiny/tiny.ipynb").read_text(encoding="utf-8")
+RELEASED = load(SOLUTIONS / "tiny/tiny.ipynb")
+MOODLE = "assignsubmission_file_"
+
+
+def handed_in(folder, text, when=""):
     folder.mkdir(parents=True)
     (folder / "tiny.ipynb").write_text(text)
-    if time:
-        (folder / "timestamp.txt").write_text(time)
+    if when:
+        (folder / "timestamp.txt").write_text(when)
 
 
-def test_the_newest_of_an_exchange_is_copied(tmp_path):
+def packed(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.mark.parametrize("zone", ["UTC", "EST", "+0100"])
+def test_the_newest_of_an_exchange_is_copied(tmp_path, zone):
     inbound, target = tmp_path / "inbound", tmp_path / "submissions"
-    for time, text in (("2026-03-02 09:00:00.000000 UTC", "new"), ("2026-03-01 10:00:00.000000 UTC", "old")):
-        handed_in(inbound / f"ada+tiny+{time}+x{text}", text, time)
-        handed_in(inbound / f"ada+cost+{time}", "other lab", time)
-    assert gather(inbound, target, "tiny") == [("ada", "2026-03-02T09:00:00+00:00")]
+    day = {"UTC": "02T09:00:00", "EST": "02T14:00:00", "+0100": "02T08:00:00"}[zone]
+    for when, text in (
+        (f"2026-03-02 09:00:00.000000 {zone}", "new"),
+        (f"2026-03-01 10:00:00.000000 {zone}", "old"),
+    ):
+        handed_in(inbound / f"ada+tiny+{when}+x{text}", text, when)
+        handed_in(inbound / f"ada+cost+{when}", "other lab", when)
+    assert gather(inbound, target, "tiny", RELEASED) == ([("ada", f"2026-03-{day}+00:00")], [])
     assert (target / "ada/tiny/tiny.ipynb").read_text() == "new"
     (found,) = collect(target)
-    assert found.submitted == "2026-03-02T09:00:00+00:00"
-    (inbound / "ada+tiny+2026-03-02 09:00:00.000000 UTC+xnew/tiny.ipynb").unlink()
-    gather(inbound, target, "tiny")
+    assert found.submitted == f"2026-03-{day}+00:00"
+    (inbound / f"ada+tiny+2026-03-02 09:00:00.000000 {zone}+xnew/tiny.ipynb").unlink()
+    gather(inbound, target, "tiny", RELEASED)
     assert (target / "ada/tiny/tiny.ipynb").read_text() == "new", "an older one does not replace a newer one"
 
 
 def test_a_platforms_zip_file_is_understood(tmp_path):
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
-        packed.writestr("Zoë B_123_assignsubmission_file_/tiny.ipynb", "zoe")
-        packed.writestr("ben/tiny/tiny.ipynb", "ben")
-        packed.writestr("../../evil/tiny.ipynb", "evil")
-        packed.writestr("ben/essay.pdf", "no")
-    assert gather(tmp_path / "all.zip", tmp_path / "in", "tiny") == [("Zoë B", ""), ("ben", ""), ("evil", "")]
+    files = {
+        f"Zoë B_123_{MOODLE}/tiny.ipynb": "zoe",
+        "ben/tiny/tiny.ipynb": "ben",
+        "../../evil/tiny.ipynb": "evil",
+        "ben/essay.pdf": "no",
+        "__MACOSX/ben/._tiny.ipynb": "no",
+    }
+    source = packed(tmp_path / "all.zip", files)
+    copied, left_out = gather(source, tmp_path / "in", "tiny", RELEASED)
+    assert (copied, left_out) == ([("Zoë B", ""), ("ben", ""), ("evil", "")], [])
     assert (tmp_path / "in/Zoë B/tiny/tiny.ipynb").read_text() == "zoe"
     assert not (tmp_path.parent / "evil").exists()
     assert {path.name for path in tmp_path.iterdir()} == {"all.zip", "in"}
 
 
+def test_students_of_one_name_are_kept_apart(tmp_path):
+    files = {f"Ana Ann_{number}_{MOODLE}/tiny.ipynb": number for number in ("1001", "1006")}
+    files |= {f"Bo_7_{MOODLE}/tiny.ipynb": "bo", "Bo_7_assignsubmission_onlinetext_/text.html": "bo"}
+    copied, left_out = gather(packed(tmp_path / "all.zip", files), tmp_path / "in", "tiny", RELEASED)
+    assert (copied, left_out) == ([("Ana Ann_1001", ""), ("Ana Ann_1006", ""), ("Bo", "")], [])
+    for number in ("1001", "1006"):
+        assert (tmp_path / f"in/Ana Ann_{number}/tiny/tiny.ipynb").read_text() == number
+
+
+@pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "folder"])
+def test_a_platforms_files_without_folders_are_understood(tmp_path, as_zip):
+    source = packed(
+        tmp_path / "all.zip",
+        {
+            f"Ana_1_{MOODLE}tiny.ipynb": "ana",
+            f"Ana_1_{MOODLE}tiny (1).ipynb": TINY,
+            f"Ana_1_{MOODLE}z.ipynb": TINY,
+            f"Ben_2_{MOODLE}tiny (2).ipynb": TINY,
+            f"Cleo_3_{MOODLE}essay.ipynb": "no",
+        },
+    )
+    if not as_zip:
+        zipfile.ZipFile(source).extractall(tmp_path / "all")
+        source = tmp_path / "all"
+    copied, left_out = gather(source, tmp_path / "in", "tiny", RELEASED)
+    assert (copied, left_out) == ([("Ana", ""), ("Ben", "")], [("Cleo", "no notebook of tiny")])
+    assert (tmp_path / "in/Ana/tiny/tiny.ipynb").read_text() == "ana"
+    assert (tmp_path / "in/Ben/tiny/tiny.ipynb").read_text(encoding="utf-8") == TINY
+
+
+def test_a_renamed_lab_is_copied_and_who_has_none_is_told(tmp_path):
+    files = {
+        "ada/tiny (1).ipynb": TINY,
+        "ada/essay.ipynb": '{"cells": []}',
+        "ben/tiny/tiny-final.ipynb": TINY,
+        "cleo/tiny.ipynb": "own",
+        "cleo/tiny (1).ipynb": TINY,
+        "dora/essay.ipynb": "{",
+        "eva/essay.pdf": "",
+        f"Fay F_4_{MOODLE}essay.pdf": "",
+        "gil/": "",
+    }
+    source = packed(tmp_path / "all.zip", files)
+    copied, left_out = gather(source, tmp_path / "in", "tiny", RELEASED)
+    assert copied == [("ada", ""), ("ben", ""), ("cleo", "")]
+    assert left_out == [(name, "no notebook of tiny") for name in ("Fay F", "dora", "eva", "gil")]
+    for name, text in (("ada", TINY), ("ben", TINY), ("cleo", "own")):
+        assert (tmp_path / f"in/{name}/tiny/tiny.ipynb").read_text(encoding="utf-8") == text
+        assert len(list((tmp_path / "in" / name).rglob("*.ipynb"))) == 1
+
+
+def test_a_time_that_cannot_be_read_is_copied_with_the_notebook(tmp_path):
+    handed_in(tmp_path / "from/ada", "text", "at noon")
+    assert gather(tmp_path / "from", tmp_path / "in", "tiny", RELEASED) == ([("ada", "")], [])
+    (found,) = collect(tmp_path / "in")
+    assert found.flags == (BAD_TIME,)
+
+
+def test_collect_prints_who_is_left_out(tmp_path, capsys):
+    cost = Path(__file__).resolve().parent.parent / "labs/cost/cost.ipynb"
+    files = {"ada/cost (1).ipynb": cost.read_text(encoding="utf-8"), "Fay F/essay.pdf": ""}
+    words = ["collect", "cost", "--submissions", str(tmp_path / "in"), "--from"]
+    assert main([*words, str(packed(tmp_path / "all.zip", files))]) == 1
+    assert "left out: Fay F: no notebook of cost\n1 submissions of cost" in capsys.readouterr().out
+    del files["Fay F/essay.pdf"]
+    assert main([*words, str(packed(tmp_path / "all.zip", files))]) == 0
+    assert main(["collect", "none", "--from", str(tmp_path / "all.zip")]) == 2
+    assert "unknown lab none: the labs are" in capsys.readouterr().err
+
+
+def test_a_broken_zip_file_is_told(tmp_path):
+    broken = packed(tmp_path / "all.zip", {"ada/tiny.ipynb": TINY})
+    content = bytearray(broken.read_bytes())
+    content[200] ^= 1
+    broken.write_bytes(content)
+    with pytest.raises(CollectError, match=r"all\.zip cannot be unpacked: .*; get it again"):
+        gather(broken, tmp_path / "in", "tiny", RELEASED)
+
+
 def test_nothing_to_gather_is_told(tmp_path):
-    with pytest.raises(CollectError, match="does not exist"):
-        gather(tmp_path / "none", tmp_path, "tiny")
-    with pytest.raises(CollectError, match=r"holds no tiny\.ipynb"):
-        gather(tmp_path, tmp_path / "in", "tiny")
+    def fails(source, match):
+        with pytest.raises(CollectError, match=match):
+            gather(source, tmp_path / "in", "tiny", RELEASED)
+
+    fails(tmp_path / "none", "does not exist")
+    fails(tmp_path, r"holds no tiny\.ipynb")
+    fails(packed(tmp_path / "all.zip", {"ada/essay.pdf": ""}), r"all\.zip holds no tiny\.ipynb")
     (tmp_path / "file.zip").write_text("no zip")
-    with pytest.raises(CollectError, match="neither a folder nor a zip file"):
-        gather(tmp_path / "file.zip", tmp_path / "in", "tiny")
+    fails(tmp_path / "file.zip", "neither a folder nor a whole zip file")
     target = tmp_path / "secret"
     target.write_text("x")
     (tmp_path / "link").mkdir()
     (tmp_path / "link/tiny.ipynb").symlink_to(target)
-    with pytest.raises(CollectError, match="holds no"):
-        gather(tmp_path, tmp_path / "in", "tiny")
+    fails(tmp_path, "holds no")
 
 
 # desk
@@ -274,14 +474,19 @@ def test_a_renamed_file_is_its_lab_unless_the_lab_is_there_too(tmp_path):
     write(tmp_path / "cleo/essay.ipynb")
     (tmp_path / "dora").mkdir()
     (tmp_path / "dora/broken.ipynb").write_text("{")
+    (tmp_path / "eva").mkdir()
+    (tmp_path / "fay/tiny").mkdir(parents=True)
+    (tmp_path / "fay/tiny/tiny (1).ipynb").write_bytes((SOLUTIONS / "tiny/tiny.ipynb").read_bytes())
     chosen, refused = sort_out(collect(tmp_path), assignments, ["tiny", "cost"])
     assert [(one.student, one.lab, one.path.name) for one in chosen] == [
         ("ada", "tiny", "tiny (1).ipynb"),
         ("ben", "tiny", "tiny.ipynb"),
+        ("fay", "tiny", "tiny (1).ipynb"),
     ]
     assert [(one.student, why) for one, why in refused] == [
         ("cleo", "unknown lab: the labs are tiny, cost"),
         ("dora", "unknown lab: the labs are tiny, cost"),
+        ("eva", "no notebook"),
     ]
 
 
@@ -338,7 +543,7 @@ def test_the_report_prints_rates_and_fails_on_a_gap(tmp_path, capsys):
         (["release", "big"], "unknown lab big: the labs are tiny"),
         (["grade", "--submissions", "none"], "none does not exist"),
         (["grade", "big", "--submissions", "none"], "unknown lab big"),
-        (["collect", "tiny", "--from", "none"], "none does not exist"),
+        (["collect", "cost", "--from", "none"], "none does not exist"),
         (["report", "--output", "none"], "nothing to report on"),
         (["validate", "none.ipynb"], "cannot be read"),
         (["prove", "big"], "unknown lab big"),
