@@ -11,6 +11,7 @@ python -m grading prove                              that the labs' own checks a
 import argparse
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -164,4 +165,6 @@ def main(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # whoever is asked to end, as by SLURM, writes the table and ends the sandboxes first
+    signal.signal(signal.SIGTERM, lambda *about: sys.exit(143))
     sys.exit(main())

@@ -69,7 +69,7 @@ def do_collect(arguments: argparse.Namespace) -> int:
 
 
 def do_grade(arguments: argparse.Namespace) -> int:
-    """Grade; 0 when all were graded, 1 when some could not be, for a reason that is not the student's."""
+    """Grade; 0 when all were graded, 1 when some could not be: the machine, the lab, or a file of no lab is at fault."""
     sandbox.require()
     for place in (arguments.submissions, arguments.output, arguments.solutions, arguments.mutants):
         sandbox.hidden(place)
@@ -77,7 +77,7 @@ def do_grade(arguments: argparse.Namespace) -> int:
     if unknown := [name for name in arguments.labs if name not in known]:
         raise LabError(f"unknown lab {unknown[0]}: the labs are {', '.join(known)}")
     found = collect(arguments.submissions)
-    named = {one.lab for one in found}
+    named = {one.lab for one in found if one.lab}
     # a file whose name tells no lab may be of any
     needed = arguments.labs or [name for name in known if name in named or named - set(known)]
     assignments = {
@@ -107,11 +107,11 @@ def do_grade(arguments: argparse.Namespace) -> int:
         try:
             for submission, outcome in as_done(grade, desk.unsettled(chosen, arguments.resume), workers):
                 desk.settle(submission, outcome)
-                bar.update(len(desk.results) - bar.n)
+                bar.update(desk.graded - bar.n)
         finally:
             table = desk.write_grades()
-        bar.update(len(desk.results) - bar.n)
-    print(f"{len(desk.results)} graded, {len(desk.not_graded)} not: {table}")
+        bar.update(desk.graded - bar.n)
+    print(f"{desk.graded} graded, {len(desk.not_graded)} not: {table}")
     return 1 if desk.not_graded else 0
 
 

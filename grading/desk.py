@@ -57,7 +57,7 @@ class Desk:
     due : when they are due, with a time zone, or None
     percent : of the maximum that each day late costs
     tell : takes one line of text for each submission
-    results, not_graded : what was settled in this run, and the students whose submissions could not be graded
+    graded, not_graded : how many were settled in this run, and the students whose submissions could not be graded
     """
 
     output: Path
@@ -66,7 +66,7 @@ class Desk:
     due: datetime | None
     percent: float
     tell: Callable[[str], None]
-    results: list[Result] = field(default_factory=list)
+    graded: int = 0
     not_graded: list[str] = field(default_factory=list)
 
     @property
@@ -87,7 +87,8 @@ class Desk:
             if old is None:
                 yield submission
             else:  # not graded again, but a teacher may have typed points, or moved the day when it is due
-                self.settle(submission, old)
+                time = submission.submitted or old.submitted
+                self.settle(submission, replace(old, submitted=time))
 
     def settle(self, submission: Submission | Found, outcome: Result | Exception) -> None:
         """Keep a result, or note why there is none."""
@@ -116,7 +117,7 @@ class Desk:
         final = result.with_typed(typed)
         write_feedback(self.output / "feedback", assignment, final)
         self.store.keep(assignment, result, typed)  # last, so that what is in it is everywhere
-        self.results.append(final)
+        self.graded += 1
         return final
 
     def _penalty(self, result: Result) -> float:
@@ -127,4 +128,6 @@ def _unreadable(one: Found, assignment: Assignment, why: str) -> Result:
     """The result for a file that cannot be read."""
     possible = assignment.lab.points
     none = dict.fromkeys(possible, 0.0)
-    return Result(one.student, one.lab, possible, none, flags=(why,), failed=True, submitted=one.submitted)
+    return Result(
+        one.student, one.lab, possible, none, flags=(why, *one.flags), failed=True, submitted=one.submitted
+    )

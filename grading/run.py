@@ -64,7 +64,10 @@ class Grader:
             answers = transplant(assignment.released, parse(submission.content))
         except NotebookError as error:
             return Result(
-                points=dict.fromkeys(assignment.lab.points, 0.0), flags=(str(error),), failed=True, **about
+                points=dict.fromkeys(assignment.lab.points, 0.0),
+                flags=(str(error), *submission.flags),
+                failed=True,
+                **about,
             )
         run = _Run(assignment, answers, seed)
         tasks = run.open_tasks()
@@ -81,7 +84,7 @@ class Grader:
             hints=run.hints,
             answers=answers.given,
             outputs=run.outputs,
-            flags=tuple(dict.fromkeys(run.flags)),
+            flags=tuple(dict.fromkeys([*run.flags, *submission.flags])),
             **about,
         )
 

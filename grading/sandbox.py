@@ -179,7 +179,7 @@ def require() -> None:
     if sys.platform != "linux":
         raise SandboxError(
             "grading needs Linux: it runs submissions in a bubblewrap sandbox, and never without one. Grade in a "
-            "Linux machine or container (chapters/teaching.md says how); students can validate everywhere"
+            "Linux machine or container (chapters/teaching.md says how); students need none of it"
         )
     missing = [name for name in ("bwrap", "choom", "prlimit", "setpriv") if not shutil.which(name)]
     if missing:

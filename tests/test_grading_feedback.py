@@ -245,7 +245,7 @@ def test_the_headings_have_an_order_and_the_names_are_single():
     [
         ("grade by hand: open", "waits for grading by hand", ""),
         ("no cell a", "answer cell is missing", "“a” is not in your notebook"),
-        ("cell a stands 3 times: the first is graded", "answer cell stands twice", "“a” stands 3 times"),
+        ("cell a stands 3 times: graded as one", "answer cell stands twice", "“a” stands 3 times"),
         ("cell a is too long: 1,000 characters", "answer is too long", "“a” has 1,000 characters"),
         ("a-check passed once and failed once", "passes only sometimes", "“a-check” was checked twice"),
         ("a: it took longer than 60 s", "takes too long", "“a” was stopped: it took longer than 60 seconds"),
