@@ -19,7 +19,7 @@ from grading.lab import LabError
 from grading.notebook import NotebookError
 from grading.release import release
 from grading.report import ReportError
-from grading.results import Store
+from grading.results import ResultsError, Store
 from grading.run import GradingError
 from grading.sandbox import Limits, SandboxError
 from grading.validate import validate
@@ -32,6 +32,7 @@ ERRORS = (
     GradingError,
     GradebookError,
     ReportError,
+    ResultsError,
     OSError,
 )
 
@@ -57,7 +58,7 @@ def do_release(arguments: argparse.Namespace) -> int:
 
 def do_collect(arguments: argparse.Namespace) -> int:
     """Copy submissions into a folder; 0 when every student has one, 1 otherwise."""
-    labs = Path(__file__).resolve().parent.parent / "labs"
+    labs = Path(__file__).resolve().parent.parent / "labs/.released"
     released = labs_of.read_lab(labs, arguments.lab).notebook
     students, left_out = gather(arguments.source, arguments.submissions, arguments.lab, released)
     for student, time in students:

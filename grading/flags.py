@@ -5,6 +5,7 @@ import re
 # The flag that grading writes, its kind, and what the student reads: "" where the page says it elsewhere.
 KNOWN = [
     (r"grade by hand: .+", "waits for grading by hand", ""),
+    (r"time of hand-in cannot be read", "time of hand-in cannot be read", ""),
     (
         r"no cell (.+)",
         "answer cell is missing",

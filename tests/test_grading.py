@@ -265,6 +265,13 @@ def test_grades_are_written_as_a_table(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["grades.csv"]
 
 
+def test_a_damaged_result_is_named(tmp_path, capsys):
+    (tmp_path / "results/ada").mkdir(parents=True)
+    (tmp_path / "results/ada/tiny.json").write_text("{")
+    assert main(["--solutions", str(SOLUTIONS), "report", "--output", str(tmp_path)]) == 2
+    assert "results/ada/tiny.json is damaged: remove it" in capsys.readouterr().err
+
+
 def test_the_store_finds_a_result_for_the_same_submission_and_lab_only(tmp_path):
     assignment = Assignment(read_lab(SOLUTIONS, "tiny"), {"cells": []})
     changed = Assignment(assignment.lab, {"cells": []}, {"double-check": {"new": "mistake"}})
