@@ -2,9 +2,11 @@
 
 import re
 
+BY_HAND = "waits for grading by hand"
+
 # The flag that grading writes, its kind, and what the student reads: "" where the page says it elsewhere.
 KNOWN = [
-    (r"grade by hand: .+", "waits for grading by hand", ""),
+    (r"grade by hand: .+", BY_HAND, ""),
     (r"time of hand-in cannot be read", "time of hand-in cannot be read", ""),
     (
         r"no cell (.+)",
@@ -20,6 +22,11 @@ KNOWN = [
         r"cell (.+) is as it was released, but another cell defines (.+)",
         "answered in another cell",
         "The cell “{0}” has no answer, but another cell of your notebook defines “{1}”. Put it into the cell “{0}”.",
+    ),
+    (
+        r"cell (.+) is as it was released, but another cell defines (.+)",
+        "answer is in another cell",
+        "You have written {1} in a cell of your own. Only the cell “{0}” of the lab is graded: write it there.",
     ),
     (
         r"cell (.+) is too long: (.+) characters",

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from grading.flags import for_student, kind
+from grading.flags import BY_HAND, kind
 from grading.lab import Lab
 from grading.result import Result
 
@@ -164,9 +164,7 @@ def _task(name: str, checks: list[str], points: dict[str, float], results: list[
 def _flags(results: Iterable[Result]) -> Counter[str]:
     """In how many submissions each kind of flag occurs, but for "grade by hand", which the tasks tell."""
     return Counter(
-        name
-        for one in results
-        for name in dict.fromkeys(kind(flag) for flag in one.flags if for_student(flag))
+        name for one in results for name in dict.fromkeys(kind(flag) for flag in one.flags) if name != BY_HAND
     )
 
 
