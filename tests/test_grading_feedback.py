@@ -247,6 +247,12 @@ def test_the_headings_have_an_order_and_the_names_are_single():
         ("no cell a", "answer cell is missing", "“a” is not in your notebook"),
         ("cell a stands 3 times: graded as one", "answer cell stands twice", "“a” stands 3 times"),
         ("cell a is too long: 1,000 characters", "answer is too long", "“a” has 1,000 characters"),
+        (
+            "cell a is as it was released, but another cell defines f",
+            "answer is in another cell",
+            "You have written f in a cell of your own",
+        ),
+        ("time of hand-in cannot be read", "time of hand-in cannot be read", ""),
         ("a-check passed once and failed once", "passes only sometimes", "“a-check” was checked twice"),
         ("a: it took longer than 60 s", "takes too long", "“a” was stopped: it took longer than 60 seconds"),
         ("a: it used too much memory", "uses too much memory", "too much memory"),
