@@ -24,11 +24,6 @@ KNOWN = [
         "The cell “{0}” has no answer, but another cell of your notebook defines “{1}”. Put it into the cell “{0}”.",
     ),
     (
-        r"cell (.+) is as it was released, but another cell defines (.+)",
-        "answer is in another cell",
-        "You have written {1} in a cell of your own. Only the cell “{0}” of the lab is graded: write it there.",
-    ),
-    (
         r"cell (.+) is too long: (.+) characters",
         "answer is too long",
         "The cell “{0}” has {1} characters. That is too long, so it was left out.",

@@ -249,8 +249,8 @@ def test_the_headings_have_an_order_and_the_names_are_single():
         ("cell a is too long: 1,000 characters", "answer is too long", "“a” has 1,000 characters"),
         (
             "cell a is as it was released, but another cell defines f",
-            "answer is in another cell",
-            "You have written f in a cell of your own",
+            "answered in another cell",
+            "another cell of your notebook defines “f”",
         ),
         ("time of hand-in cannot be read", "time of hand-in cannot be read", ""),
         ("a-check passed once and failed once", "passes only sometimes", "“a-check” was checked twice"),
