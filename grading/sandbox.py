@@ -28,7 +28,7 @@ import psutil
 from grading import seccomp
 
 COURSE = Path("/course")  # where given files stand inside
-SCRATCH = Path("/tmp")  # the working directory inside, and the only place for files
+SCRATCH = Path("/scratch")  # the working directory inside, and the place for files
 SYSTEM = ["/usr", "/etc/fonts", "/etc/alternatives", "/etc/ld.so.cache"]
 LINKS = ["/bin", "/sbin", "/lib", "/lib64", "/lib32"]  # into /usr on a merged system
 USERS = range(700_000, 2_000_000_000)  # user ids of sandboxes under root: one each, and no account has them
@@ -41,7 +41,12 @@ os.close(int(lifeline))
 os.execv(program[0], program)
 """
 SECONDS_BETWEEN_LOOKS = 0.2  # at the memory in use
-FILES = (SCRATCH, Path("/dev/shm"), Path("/run"))  # file systems inside that hold what is written, in memory
+FILES = (
+    SCRATCH,
+    Path("/tmp"),
+    Path("/dev/shm"),
+    Path("/run"),
+)  # file systems inside that hold what is written, in memory
 BYTES_OF_A_NAME = 1024  # that a file takes in memory, empty or not
 
 
@@ -252,7 +257,11 @@ def _command(
     folders = [Path(path) for path in SYSTEM if Path(path).exists()]
     folders += [path for path in python_environment() if not path.is_relative_to("/usr")]
     inside = [(path, path) for path in folders] + [(path, COURSE / name) for name, path in shared.items()]
-    made = {Path("/")}
+    # these come first: the course may stand in a folder below /tmp
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path, size in zip(FILES, (*[limits.scratch] * 3, 1 << 20), strict=True):
+        command += ["--perms", "1777", "--size", str(size), "--tmpfs", str(path)]
+    made = {Path("/"), *FILES}
     for _, target in inside:
         for parent in reversed(target.parents):
             if parent not in made:  # bubblewrap would make it for its own user only
@@ -260,9 +269,6 @@ def _command(
                 command += ["--perms", "0755", "--dir", str(parent)]
     for source, target in inside:
         command += ["--ro-bind", str(source.resolve()), str(target)]
-    command += ["--proc", "/proc", "--dev", "/dev"]
-    for path, size in zip(FILES, (limits.scratch, limits.scratch, 1 << 20), strict=True):
-        command += ["--perms", "1777", "--size", str(size), "--tmpfs", str(path)]
     command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(SCRATCH)]
     for name, value in (_environment() | dict(environment)).items():
         command += ["--setenv", name, value]
