@@ -15,18 +15,17 @@ import tempfile
 import time
 from pathlib import Path
 
+from grading.lab import read_lab
 from grading.notebook import load, nbgrader
 from grading.proof import load_mutants
 from grading.release import generate
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = """
+from pathlib import Path
+from grading.course import config
 c = get_config()
-c.CourseDirectory.root = {root!r}
-c.CourseDirectory.source_directory = "solutions"
-c.CourseDirectory.release_directory = "labs"
-c.ClearSolutions.code_stub = {{"python": "raise NotImplementedError"}}
-c.Autograde.exclude_overwriting = {{}}
+c.merge(config(Path({root!r})))
 """
 
 
@@ -41,15 +40,12 @@ def write_class(folder: Path, lab: str, students: int) -> None:
     solutions, mutants = places(lab)
     source = load(solutions / lab / f"{lab}.ipynb")
     known = load_mutants(mutants / f"{lab}.py")
-    checks = {}
-    task = ""
-    for cell in source["cells"]:
-        about = nbgrader(cell)
-        task = about["grade_id"] if about.get("solution") and not about.get("grade") else task
-        if about.get("grade") and not about.get("solution"):
-            checks[about["grade_id"]] = task
+    tasks = read_lab(solutions, lab).tasks
     mistakes = [
-        (checks[check], text) for check, answers in known.items() for text in answers["wrong"].values()
+        (task.name, text)
+        for task in tasks
+        for check in task.checks
+        for text in known[check.name]["wrong"].values()
     ]
     for number in range(students):
         notebook = json.loads(json.dumps(source))

@@ -40,7 +40,7 @@ class Assignment:
     def for_tester(self) -> dict[str, Any]:
         """What the tester is told, as plain data."""
         return {
-            "setup": [source for name, source in self.cells if not name],
+            "setup": self.lab.setup,
             "tasks": {task.name: task.source for task in self.lab.tasks},
             "checks": {
                 check.name: {

@@ -18,13 +18,9 @@ from grading.files import replace_text
 from grading.notebook import nbgrader
 from grading.outputs import Outputs
 from grading.result import Result
+from grading.text import storable
 
 TIME = "timestamp.txt"
-
-
-def printable(text: str) -> str:
-    """The text without what neither a database nor a web page can hold: NUL, halves of surrogate pairs."""
-    return text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
 
 
 def shown(released: NotebookNode, result: Result) -> NotebookNode:
@@ -34,13 +30,13 @@ def shown(released: NotebookNode, result: Result) -> NotebookNode:
         about = nbgrader(cell)
         name = about.get("grade_id")
         if about.get("solution") and name in result.answers:
-            text = printable(result.answers[name])
+            text = storable(result.answers[name])
             cell.source = text if cell.cell_type == "code" else _fenced(text)
         if cell.cell_type == "code":
             cell.outputs = _safe(result.outputs.get(name, []))
             reason = "\n".join(words[name] for words in (result.messages, result.hints) if name in words)
             if reason:
-                cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=printable(reason)))
+                cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=storable(reason)))
     return notebook
 
 

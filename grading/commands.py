@@ -73,7 +73,7 @@ def do_grade(arguments: argparse.Namespace) -> int:
     """Grade; 0 when all were graded, 1 when some could not be: the machine, the lab, or a file of no lab is at fault."""
     sandbox.require()
     for place in (arguments.submissions, arguments.output, arguments.solutions, arguments.mutants):
-        sandbox.hidden(place)
+        sandbox.refuse_visible(place)
     known = _all_labs(arguments.solutions)
     if unknown := [name for name in arguments.labs if name not in known]:
         raise LabError(f"unknown lab {unknown[0]}: the labs are {', '.join(known)}")

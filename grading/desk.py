@@ -13,7 +13,8 @@ from grading.feedback import write as write_feedback
 from grading.gradebook import GradebookError
 from grading.notebook import NotebookError, load
 from grading.result import Result
-from grading.results import Store, line, penalty, printable, write_grades
+from grading.results import Store, line, penalty, write_grades
+from grading.text import one_line
 from grading.transplant import recognise
 
 
@@ -103,7 +104,7 @@ class Desk:
     def refuse(self, submission: Submission | Found, why: str) -> None:
         """Note that a submission was not graded."""
         self.not_graded.append(submission.student)
-        self.tell(printable(f"{submission.student:<24} {submission.lab:<20} not graded: {why}"))
+        self.tell(one_line(f"{submission.student:<24} {submission.lab:<20} not graded: {why}"))
 
     def write_grades(self) -> Path:
         """Write the table of all results in the store, those of earlier runs too; returns its path."""

@@ -18,19 +18,17 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from grading.assignments import Assignment
-from grading.autograded import printable
 from grading.files import replace_text
 from grading.flags import for_student
 from grading.notebook import nbgrader
 from grading.outputs import Outputs
 from grading.result import Result
 from grading.run import NOT_ANSWERED
+from grading.text import INVISIBLE, storable
 
 MOST_SHOWN = 50_000  # characters of one text
 MOST_COLOURED = 5_000  # characters of an answer: the time that odd code takes grows with the square
 MOST_PIXELS = 25_000_000  # of a picture: a small file can unpack to gigabytes
-# Control characters, and those that turn the direction of a text until another one ends it.
-INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 HEADING = re.compile(r"\s*(?:#+\s+(?P<heading>.+)|\*\*(?P<lead>.+?)\*\*)")
 POINTS = re.compile(r"\s*\([^()]*\bpoints?\b[^()]*\)")
 
@@ -197,7 +195,7 @@ def _plain(value: Any) -> Any:
     if len(value) > MOST_SHOWN:
         value = f"{value[:MOST_SHOWN]}\n... cut: {len(value):,} characters in all"
     lines = value.replace("\r\n", "\n").replace("\r", "\n")
-    return INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", printable(lines))
+    return INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", storable(lines))
 
 
 TEMPLATES = Environment(

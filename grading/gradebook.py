@@ -51,6 +51,7 @@ from grading.course import config
 from grading.database import GradebookError, in_turn
 from grading.lab import Lab
 from grading.result import Result, Typed
+from grading.text import storable
 
 COURSE = "default_course"  # where nbgrader puts every assignment unless told otherwise
 PLAIN = " .@_-"  # what a student's id may hold beside letters and digits
@@ -227,8 +228,7 @@ def _mark(
     answer_of = {check: name for name, checks in lab.checks_of.items() for check in checks}
     old = session.scalar(select(answers_table.c.digests).filter_by(notebook_id=submitted.id))
     new = {
-        name: hashlib.sha256(autograded.printable(answer).encode()).hexdigest()
-        for name, answer in result.answers.items()
+        name: hashlib.sha256(storable(answer).encode()).hexdigest() for name, answer in result.answers.items()
     }
     known = {name: name in (old or {}) and name in new for name in answer_of.values()}
     same = {name: known[name] and old[name] == new[name] for name in known}
@@ -257,7 +257,7 @@ def _mark(
             words[check] for check in checks for words in (result.messages, result.hints) if check in words
         ]
         # nbgrader's feedback shows a comment as Markdown, and a message can quote the student
-        comment.auto_comment = html.escape(autograded.printable("\n\n".join(lines)), quote=False) or None
+        comment.auto_comment = html.escape(storable("\n\n".join(lines)), quote=False) or None
 
     digests = {**(old or {}), **new}
     statement = (

@@ -58,6 +58,16 @@ class Lab:
         } | self.open_questions
 
     @property
+    def setup(self) -> list[str]:
+        """The sources of the code cells that are neither answers nor checks."""
+        code = [cell for cell in self.notebook["cells"] if cell["cell_type"] == "code"]
+        return [
+            cell["source"]
+            for cell in code
+            if not (nbgrader(cell).get("grade") or nbgrader(cell).get("solution"))
+        ]
+
+    @property
     def checks_of(self) -> dict[str, list[str]]:
         """The graded cells of each answer cell, by `grade_id`; an open question is its own."""
         tasks = {task.name: [check.name for check in task.checks] for task in self.tasks}

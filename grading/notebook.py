@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from grading.text import storable
+
 # The only metadata that a notebook of the course keeps.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -71,8 +73,7 @@ def parse(content: bytes) -> dict:
         lines = source if isinstance(source, list) else [source]
         if not all(isinstance(line, str) for line in lines):
             raise NotebookError(f"not a notebook: the source of cell {number} is not text")
-        # half of a surrogate pair and a zero, which JSON can hold, could not be written to a file or a database
-        cell["source"] = "".join(lines).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+        cell["source"] = storable("".join(lines))
     return data
 
 

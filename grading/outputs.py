@@ -5,24 +5,14 @@ import binascii
 import re
 from typing import Any
 
+from grading.text import plain
+
 MOST_TEXT = 20_000  # characters a cell
 MOST_PICTURES = 8  # a cell
 MOST_PICTURE = 1 << 20  # bytes
 PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "\n... cut: the cell printed more\n"
-ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours of a terminal
 FILE = re.compile(r"\(\S+\.py, (?=line \d+\)$)")  # the cell's own file, in the words of a SyntaxError
-CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
-)  # and marks that turn text round
-
-
-def clean(text: Any) -> str:
-    """Plain text: no colours, no control characters, nothing that UTF-8 cannot say, not too long."""
-    if not isinstance(text, str):
-        return ""
-    text = text[: 4 * MOST_TEXT].encode("utf-8", "replace").decode("utf-8")
-    return CONTROL.sub("", ESCAPES.sub("", text))
 
 
 class Outputs:
@@ -41,7 +31,7 @@ class Outputs:
         if kind == "stream":
             self._stream("stderr" if content.get("name") == "stderr" else "stdout", content.get("text"))
         elif kind == "error":
-            error = f"{clean(content.get('ename'))}: {clean(content.get('evalue'))}"
+            error = f"{_words(content.get('ename'))}: {_words(content.get('evalue'))}"
             self.error = FILE.sub(
                 "(", error[:1000]
             )  # cut first: the pattern looks at a long text for minutes
@@ -50,7 +40,7 @@ class Outputs:
             self._display(content["data"])
 
     def _stream(self, name: str, text: Any) -> None:
-        text = clean(text)
+        text = _words(text)
         room = MOST_TEXT - self._text
         if room <= 0 or not text:
             return
@@ -68,7 +58,12 @@ class Outputs:
             self._pictures += 1
             self.cells.append({"output_type": "display_data", "data": {"image/png": picture}, "metadata": {}})
         elif not picture:
-            self._stream("stdout", f"{clean(data.get('text/plain'))}\n")
+            self._stream("stdout", f"{_words(data.get('text/plain'))}\n")
+
+
+def _words(text: Any) -> str:
+    """Plain text, not too long; "" for what is none."""
+    return plain(text[: 4 * MOST_TEXT]) if isinstance(text, str) else ""
 
 
 def _png(data: Any) -> str:

@@ -19,7 +19,6 @@ import matplotlib
 from grading.checks import local, run_check, run_quietly, stand_ins
 from grading.course import CODE_STUB
 from grading.lab import Check, Lab, LabError, Task
-from grading.notebook import nbgrader
 
 ACCIDENTS = (
     "NameError",
@@ -61,10 +60,8 @@ def prepare(lab: Lab) -> dict:
     """Run the cells that are neither answers nor checks; return their namespace."""
     matplotlib.use("agg")  # the checks draw, nobody looks
     namespace = {"__name__": "__main__"}
-    for cell in lab.notebook["cells"]:
-        about = nbgrader(cell)
-        if cell["cell_type"] == "code" and not about.get("grade") and not about.get("solution"):
-            run_quietly(cell["source"], namespace)
+    for source in lab.setup:
+        run_quietly(source, namespace)
     return namespace
 
 

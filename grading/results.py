@@ -10,6 +10,7 @@ from grading.assignments import Assignment
 from grading.collect import Submission
 from grading.files import replace_text
 from grading.result import Result, Typed
+from grading.text import one_line, storable
 
 SECONDS_A_DAY = 24 * 60 * 60
 NOTHING = Typed({}, {})
@@ -65,12 +66,7 @@ def line(result: Result) -> str:
     late = f"   late: {result.penalty:g} points off" if result.penalty else ""
     flags = f"   {'; '.join(result.flags)}" if result.flags else ""
     text = f"{result.student:<24} {result.lab:<20} {result.total:5g} / {result.maximum:g}{late}{flags}"
-    return printable(text)
-
-
-def printable(text: str) -> str:
-    """A text for the terminal, where the name of a folder may hold anything."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+    return one_line(text)
 
 
 def penalty(result: Result, due: datetime, percent: float) -> float:
@@ -117,5 +113,5 @@ def write_grades(path: Path, results: list[Result]) -> None:
 
 def _cell(text: str) -> str:
     """A text that a spreadsheet does not take for a formula, and that UTF-8 can say."""
-    text = text.encode("utf-8", "replace").decode("utf-8")
+    text = storable(text)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text

@@ -344,7 +344,7 @@ def _packages() -> dict[str, Path]:
 def _for_student() -> dict[str, Path]:
     """What a student's kernel may read: the course's packages, and its own end of the pipe."""
     return _packages() | {
-        f"grading/{name}": PACKAGE / name for name in ("__init__.py", "wire.py", "serve.py")
+        f"grading/{name}": PACKAGE / name for name in ("__init__.py", "serve.py", "wire.py")
     }
 
 

@@ -41,12 +41,8 @@ os.close(int(lifeline))
 os.execv(program[0], program)
 """
 SECONDS_BETWEEN_LOOKS = 0.2  # at the memory in use
-FILES = (
-    SCRATCH,
-    Path("/tmp"),
-    Path("/dev/shm"),
-    Path("/run"),
-)  # file systems inside that hold what is written, in memory
+# file systems inside that hold what is written, in memory
+FILES = (SCRATCH, Path("/tmp"), Path("/dev/shm"), Path("/run"))
 BYTES_OF_A_NAME = 1024  # that a file takes in memory, empty or not
 
 
@@ -75,7 +71,6 @@ class Sandbox:
         program: Sequence[str],
         shared: Mapping[str, Path],
         *,
-        environment: Mapping[str, str] | None = None,
         pass_fds: Iterable[int] = (),
         limits: Limits = Limits(),
     ):
@@ -92,7 +87,7 @@ class Sandbox:
         lifeline, self._lifeline = os.pipe()
         rules = _pipe(seccomp.program())
         first = [sys.executable, "-I", "-S", "-c", FIRST, str(lifeline), *program]
-        command = _command(first, shared, environment or {}, write, rules, secrets.choice(USERS), limits)
+        command = _command(first, shared, write, rules, secrets.choice(USERS), limits)
         try:
             self.process = subprocess.Popen(
                 command,
@@ -198,7 +193,7 @@ def require() -> None:
             f"one of {', '.join(seccomp.MACHINES)}"
         )
     rules = _pipe(seccomp.program())
-    trial = _command(["/usr/bin/true"], {}, {}, None, rules, USERS[0], Limits())
+    trial = _command(["/usr/bin/true"], {}, None, rules, USERS[0], Limits())
     try:
         done = subprocess.run(trial, capture_output=True, text=True, check=False, env={}, pass_fds=[rules])
     finally:
@@ -212,12 +207,11 @@ def require() -> None:
         )
 
 
-def hidden(path: Path) -> Path:
-    """The path, if nothing of it is seen from inside a sandbox. Raises SandboxError otherwise."""
+def refuse_visible(path: Path) -> None:
+    """Raise SandboxError for a path that is seen from inside a sandbox."""
     for folder in [Path("/usr"), *python_environment()]:
         if Path(path).resolve().is_relative_to(folder):
             raise SandboxError(f"{path} stands in {folder}, which submissions can read: move it elsewhere")
-    return path
 
 
 def python_environment() -> list[Path]:
@@ -229,7 +223,6 @@ def python_environment() -> list[Path]:
 def _command(
     program: Sequence[str],
     shared: Mapping[str, Path],
-    environment: Mapping[str, str],
     info: int | None,
     rules: int,
     user: int,
@@ -270,20 +263,14 @@ def _command(
     for source, target in inside:
         command += ["--ro-bind", str(source.resolve()), str(target)]
     command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(SCRATCH)]
-    for name, value in (_environment() | dict(environment)).items():
+    for name, value in _environment().items():
         command += ["--setenv", name, value]
     command += ["--info-fd", str(info)] if info is not None else []
     command += ["--seccomp", str(rules)]
     command += ["--"]
     if root:
-        command += [
-            "/usr/bin/setpriv",
-            f"--reuid={user}",
-            f"--regid={user}",
-            "--clear-groups",
-            "--inh-caps=-all",
-        ]
-        command += ["--no-new-privs"]
+        command += ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        command += ["--inh-caps=-all", "--no-new-privs"]
     # where the machine's memory ends, what runs in here goes first
     command += ["/usr/bin/choom", "-n", "1000", "--"]
     command += ["/usr/bin/prlimit", f"--nproc={limits.processes}", f"--as={2 * limits.memory}"]

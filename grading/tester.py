@@ -31,7 +31,7 @@ class Tester:
     """The process with the checks of one lab.
 
     `lab` is plain data: "setup" (sources), "tasks" ({name: reference solution cell}), "checks" ({name: {"task",
-    "source", "mistakes"}}).
+    "source", "calls", "mistakes"}}).
     """
 
     def __init__(self, lab: dict[str, Any], shared: dict[str, Path], seconds: float, limits: Limits):
@@ -55,23 +55,16 @@ class Tester:
         `cells` are the student's answer, which is run once more first. Returns {"message": "" if passed}, or
         {"lost": why} when either side had to be ended.
         """
-        return self._on(channel, {"check": name, "seed": seed, "cells": cells})
+        return self._ask({"check": name, "seed": seed, "cells": cells}, channel)
 
     def hints(self, name: str, seed: int, channel: socket.socket, cells: list[str]) -> dict[str, Any]:
         """Compare an answer with the known mistakes; as `check`, but returns {"hints": list} or {"lost": why}."""
-        return self._on(channel, {"hints": name, "seed": seed, "cells": cells})
-
-    def _on(self, channel: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
-        self._control.settimeout(self.seconds + 30)
-        try:
-            socket.send_fds(self._control, [b"!"], [channel.fileno()])
-        except OSError as error:
-            raise TesterError(f"the checks could not be run: {error}") from None
-        return self._ask(request)
+        return self._ask({"hints": name, "seed": seed, "cells": cells}, channel)
 
     def _ask(self, request: dict[str, Any], channel: socket.socket | None = None) -> dict[str, Any]:
         try:
             if channel:
+                self._control.settimeout(self.seconds + 30)
                 socket.send_fds(self._control, [b"!"], [channel.fileno()])
             send(self._control, request)
             reply = receive(self._control)

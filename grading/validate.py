@@ -20,7 +20,8 @@ from tqdm import tqdm
 from grading.flags import for_student
 from grading.lab import Lab, LabError, Task, names, read_lab
 from grading.notebook import load, nbgrader
-from grading.outputs import ESCAPES, FILE
+from grading.outputs import FILE
+from grading.text import ESCAPES
 from grading.transplant import Answers, recognise, transplant
 
 PASSED, WRONG, EMPTY, BY_HAND = "passed", "wrong", "not answered", "graded by hand"

@@ -132,9 +132,8 @@ def _pack(value: Any, blocks: list[bytes]) -> Any:
 
 def _unpack(node: Any, data: memoryview) -> Any:
     if isinstance(node, str):
-        return node.encode("utf-8", "replace").decode(
-            "utf-8"
-        )  # lone surrogates could not be written to a file
+        # half of a surrogate pair could not be written to a file; all else is the value's own
+        return node.encode("utf-8", "replace").decode("utf-8")
     if not isinstance(node, list | dict):
         return node
     if isinstance(node, list):

@@ -10,11 +10,13 @@ from types import SimpleNamespace
 import pytest
 from nbgrader.api import Gradebook
 
+from grading.__main__ import main
 from grading.formgrader import REFUSAL
 from grading.notebook import load, nbgrader
 from grading.release import generate
 from tests.browser.conftest import ROOT
 from tests.browser.servers import jupyterlab
+from tests.requirements import need_sandbox
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")
 
@@ -158,23 +160,23 @@ def test_a_learner_fetches_validates_and_submits(browser, classroom):
 
 @pytest.fixture(scope="module")
 def graded(classroom):
-    """A submission with marks in the gradebook, but for the open question; the path of its graded notebook."""
-    for folder in ("submitted", "autograded"):
-        target = classroom.course / folder / "ben" / LAB / f"{LAB}.ipynb"
-        target.parent.mkdir(parents=True)
-        shutil.copy(classroom.course / "labs" / LAB / f"{LAB}.ipynb", target)
-        solve(target)
-        notebook = load(target)
-        notebook["cells"][-1]["source"] = ANSWER
-        target.write_text(json.dumps(notebook), encoding="utf-8")
-    with gradebook(classroom) as book:
-        book.update_or_create_student("ben")
-        book.update_or_create_submission(LAB, "ben")
-        for grade in book.find_submission_notebook(LAB, LAB, "ben").grades:
-            grade.auto_score = None if grade.name == "open" else grade.max_score
-            grade.needs_manual_grade = grade.name == "open"
-        book.db.commit()
-    return target
+    """A submission that `grading grade` has graded, but for the open question; the path of its graded notebook."""
+    need_sandbox()
+    handed_in = classroom.course / "submitted" / "ben" / LAB / f"{LAB}.ipynb"
+    handed_in.parent.mkdir(parents=True)
+    shutil.copy(classroom.course / "labs" / LAB / f"{LAB}.ipynb", handed_in)
+    solve(handed_in)
+    notebook = load(handed_in)
+    notebook["cells"][-1]["source"] = ANSWER
+    handed_in.write_text(json.dumps(notebook), encoding="utf-8")
+    assert grade(classroom) == 0
+    return classroom.course / "autograded" / "ben" / LAB / f"{LAB}.ipynb"
+
+
+def grade(classroom, *more):
+    """Run the command of deploy/README.md; returns its exit code."""
+    places = ["--submissions", str(classroom.course / "submitted"), "--output", str(classroom.course)]
+    return main(["--solutions", str(SOLUTIONS), "grade", LAB, *places, *more])
 
 
 def gradebook(classroom):
@@ -222,10 +224,13 @@ def test_the_teacher_grades_an_open_question_by_hand(browser, classroom, graded)
     form.locator("#open").fill("1.5")
     form.locator("#open").press("Enter")
     form.locator(".nbgrader_cell", has=form.locator("#open")).locator(".score-saved").wait_for()
-    assert form.locator("strong", has_text="energy").count() == 1
+    assert form.get_by_text("costs **energy**").count() == 1, "a student's Markdown is shown as it was typed"
     assert form.locator("body").evaluate("() => document.title") != "stolen"
     assert marks(classroom) == {"double-check": 3, "bytes-check": 1, "open": 1.5}
     page.context.close()
+    assert grade(classroom, "--resume") == 0
+    table = (classroom.course / "grades.csv").read_text()
+    assert table.splitlines()[1].startswith(f"ben,{LAB},3,1,1.5,0,5.5,6")
 
 
 def test_make_start_shows_a_learner_no_part_for_teachers(browser, tmp_path):
