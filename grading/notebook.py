@@ -73,7 +73,7 @@ def parse(content: bytes) -> dict:
         lines = source if isinstance(source, list) else [source]
         if not all(isinstance(line, str) for line in lines):
             raise NotebookError(f"not a notebook: the source of cell {number} is not text")
-        cell["source"] = storable("".join(lines))
+        cell["source"] = storable("".join(lines).replace("\0", ""))
     return data
 
 

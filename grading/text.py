@@ -9,12 +9,12 @@ INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]
 
 def storable(text: str) -> str:
     """The text without what neither a file nor a database can hold: NUL, halves of surrogate pairs."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
 
 
 def plain(text: str) -> str:
     """The text without colours of a terminal and invisible characters, and storable."""
-    return INVISIBLE.sub("", ESCAPES.sub("", storable(text)))
+    return storable(INVISIBLE.sub("", ESCAPES.sub("", text)))
 
 
 def one_line(text: str) -> str:

@@ -13,7 +13,6 @@ import pytest
 from grading import tester as module
 from grading.assignments import read_assignment
 from grading.collect import Submission
-from grading.lab import Lab
 from grading.run import Grader, GradingError, _for_tester
 from grading.sandbox import Limits, require
 from grading.serve import serve
@@ -228,9 +227,8 @@ def test_a_tester_that_died_is_made_anew(assignment, grader, submission):
 
 def test_a_lab_that_does_not_pass_itself_stops_grading(assignment, submission):
     task, *others = assignment.lab.tasks
-    lab = Lab(
-        "arrays", {}, (replace(task, source="def by_magnitude(values):\n    return values"), *others), {}
-    )
+    wrong = replace(task, source="def by_magnitude(values):\n    return values")
+    lab = replace(assignment.lab, tasks=(wrong, *others))
     grader = Grader(5, LIMITS)
     with pytest.raises(GradingError, match=r"lab arrays: .*does not pass order-check"):
         grader.prepare(replace(assignment, lab=lab))
