@@ -61,7 +61,7 @@ def student():
         shell = types.SimpleNamespace(user_ns=space, run_cell=lambda source, silent: exec(source, space))
 
         def answer():
-            with contextlib.suppress(ConnectionResetError):  # the test has ended
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):  # the test has ended
                 serve(there.detach(), shell)
 
         threads.append(threading.Thread(target=answer, daemon=True))

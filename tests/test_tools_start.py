@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -36,15 +37,29 @@ def test_the_server_opens_on_the_welcome_page_and_serves_the_labs(tmp_path):
         assert address.endswith(f"/lab/tree/{start.WELCOME}")
         base = address.removesuffix(f"/lab/tree/{start.WELCOME}")
         for path in (start.WELCOME, "labs/pruning/pruning.ipynb"):
-            with urllib.request.urlopen(f"{base}/api/contents/{path}?content=0", timeout=30) as reply:
+            with fetch(f"{base}/api/contents/{path}?content=0", server) as reply:
                 assert reply.status == 200
     finally:
         server.terminate()
         server.wait(30)
 
 
+def fetch(address, server):
+    """The reply of the server, which prints its address a moment before it listens."""
+    for _ in range(300):
+        try:
+            return urllib.request.urlopen(address, timeout=30)
+        except urllib.error.HTTPError:
+            raise
+        except urllib.error.URLError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.2)
+    pytest.fail(f"nothing answers at {address}")
+
+
 def wait_for_address(server, log):
-    """The address that the server prints once it listens."""
+    """The address that the server prints."""
 
     for _ in range(300):
         found = re.search(r"http://127\.0\.0\.1:[1-9]\d*/lab\S*", log.read_text())
