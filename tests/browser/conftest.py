@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from ipywidgets.embed import dependency_state, embed_minimal_html
 
 from tests.requirements import need
 
@@ -17,6 +18,8 @@ ROOT = HERE.parent.parent
 BOOK = ROOT / "_build" / "html"
 NODE_MODULES = HERE / "node_modules"
 CDN = re.compile(r"https://cdn\.jsdelivr\.net/npm/(?P<package>(?:@[^/@]+/)?[^/@]+)@[^/]+/(?P<path>[^?#]+)")
+MANAGER = "https://cdn.jsdelivr.net/npm/@jupyter-widgets/html-manager@1.0.15/dist/embed-amd.js"
+REQUIRE = '<script src="https://cdn.jsdelivr.net/npm/requirejs@2.3.7/require.js"></script>'
 CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -119,3 +122,48 @@ def book():
     need((BOOK / "index.html").is_file(), "the built book", "make book")
     with serving(BOOK) as address:
         yield address
+
+
+@pytest.fixture
+def show(tmp_path, open_page):
+    """show(*widgets) gives the page that holds them."""
+    with serving(tmp_path) as address:
+
+        def show(*widgets, theme="light", **options):
+            file = tmp_path / "index.html"
+            state = dependency_state(widgets, drop_defaults=False)
+            embed_minimal_html(file, views=widgets, state=state, embed_url=MANAGER)
+            page = re.sub(r'<script src="https://cdnjs[^>]*></script>', REQUIRE, file.read_text())
+            page = page.replace(f'"{MANAGER}"', f'"{MANAGER}" data-jupyter-widgets-cdn-only')
+            file.write_text(page.replace("<html", f'<html data-theme="{theme}"', 1))
+            opened = open_page(address, "index.html", **options)
+            opened.locator(".wts").nth(len(widgets) - 1).wait_for()
+            return opened
+
+        yield show
+
+
+def readout(page, name):
+    """Value and remark of one entry below a widget."""
+    entry = page.locator(".wts-readout > div", has=page.locator(f".wts-name:text-is('{name}')"))
+    return "\n".join(entry.locator(".wts-value, .wts-remark").all_inner_texts())
+
+
+def in_browser(page, widget, function):
+    """Call JavaScript `(module, model) => ...` with the widget's own browser module and its state, and return the result."""
+    traits = {
+        name: getattr(widget, name)
+        for name in widget.traits(sync=True)
+        if not name.startswith(("_", "comm", "layout", "tabbable", "tooltip"))
+    }
+    buffers = {name: value.decode("latin-1") for name, value in traits.items() if isinstance(value, bytes)}
+    state = {name: value for name, value in traits.items() if name not in buffers}
+    return page.evaluate(
+        """async ([esm, state, buffers, text]) => {
+            const module = await import(URL.createObjectURL(new Blob([esm], {type: "text/javascript"})));
+            const bytes = Object.fromEntries(Object.entries(buffers).map(
+                ([name, text]) => [name, new DataView(Uint8Array.from(text, (c) => c.charCodeAt(0)).buffer)]));
+            return (0, eval)(text)(module, {get: (name) => bytes[name] ?? state[name]});
+        }""",
+        [widget._esm, state, buffers, function],
+    )

@@ -1,40 +1,14 @@
 """The widgets on a bare page with no kernel: they answer to keyboard and mouse, and agree with their Python half."""
 
-import re
-
 import numpy as np
 import pytest
-from ipywidgets.embed import dependency_state, embed_minimal_html
 
 from effdl.widgets import Prediction, Roofline, WeightDistribution
 from effdl.widgets.base import significant
 from effdl.widgets.prediction import verdict
 from effdl.widgets.roofline import under_roof
 from effdl.widgets.weight_distribution import STEPS, at_threshold
-from tests.browser.conftest import serving
-
-CDN = "https://cdn.jsdelivr.net/npm"
-MANAGER = f"{CDN}/@jupyter-widgets/html-manager@1.0.15/dist/embed-amd.js"
-REQUIRE = f'<script src="{CDN}/requirejs@2.3.7/require.js"></script>'
-
-
-@pytest.fixture
-def show(tmp_path, open_page):
-    """show(*widgets) gives the page that holds them."""
-    with serving(tmp_path) as address:
-
-        def show(*widgets, theme="light", **options):
-            file = tmp_path / "index.html"
-            state = dependency_state(widgets, drop_defaults=False)
-            embed_minimal_html(file, views=widgets, state=state, embed_url=MANAGER)
-            page = re.sub(r'<script src="https://cdnjs[^>]*></script>', REQUIRE, file.read_text())
-            page = page.replace(f'"{MANAGER}"', f'"{MANAGER}" data-jupyter-widgets-cdn-only')
-            file.write_text(page.replace("<html", f'<html data-theme="{theme}"', 1))
-            opened = open_page(address, "index.html", **options)
-            opened.locator(".wts").nth(len(widgets) - 1).wait_for()
-            return opened
-
-        yield show
+from tests.browser.conftest import in_browser, readout
 
 
 def distribution(**options):
@@ -43,11 +17,6 @@ def distribution(**options):
     after = {name: np.where(abs(weight) < 0.1, 0, weight) for name, weight in before.items()}
     accuracy = {"before": {"all layers": ([0.0, 0.05, 0.1, 0.2], [0.97, 0.96, 0.9, 0.3])}}
     return WeightDistribution({"before": before, "after": after}, accuracy, **options)
-
-
-def readout(page, name):
-    entry = page.locator(".wts-readout > div", has=page.locator(f".wts-name:text-is('{name}')"))
-    return "\n".join(entry.locator(".wts-value, .wts-remark").all_inner_texts())
 
 
 def test_a_number_is_guessed_and_compared(show):
@@ -121,23 +90,14 @@ def test_the_browser_computes_every_step_exactly(show):
     """The module's own functions, imported in the browser, against Python: no rounding for display in between."""
     widget = distribution()
     page = show(widget)
-    rows = page.evaluate(
-        """async ([esm, state, buffers]) => {
-            const module = await import(URL.createObjectURL(new Blob([esm], {type: "text/javascript"})));
-            const bytes = Object.fromEntries(Object.entries(buffers).map(
-                ([name, text]) => [name, new DataView(Uint8Array.from(text, (c) => c.charCodeAt(0)).buffer)]));
-            const row = module.read({get: (name) => bytes[name] ?? state[name]});
-            return state.stages.flatMap((stage) => state.layers.flatMap((layer) =>
+    rows = in_browser(
+        page,
+        widget,
+        """(module, model) => {
+            const row = module.read(model);
+            return model.get("stages").flatMap((stage) => model.get("layers").flatMap((layer) =>
                 Array.from({length: 512}, (_, step) => module.atThreshold(row(stage, layer), step))));
         }""",
-        [
-            widget._esm,
-            {name: getattr(widget, name) for name in ("layers", "stages", "curves")},
-            {
-                name: getattr(widget, name).decode("latin-1")
-                for name in ("limits", "counts", "energies", "measured")
-            },
-        ],
     )
     expected = [
         at_threshold(widget._histograms[stage, layer], widget._limits[layer], step)
