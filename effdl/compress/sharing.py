@@ -38,7 +38,7 @@ def first_centroids(ordered, k, init="linear", seed=0):
     """
     n = len(ordered)
     if init == "linear":
-        return np.linspace(ordered[0], ordered[-1], k, dtype=np.float64)
+        return np.linspace(float(ordered[0]), float(ordered[-1]), k)
     if init == "density":
         return ordered[(2 * np.arange(k) + 1) * n // (2 * k)].astype(np.float64)
     if init == "random":
