@@ -38,11 +38,13 @@ grade-report: environment  ## grade known wrong and right answers: how good are 
 validate: environment  ## the simulator beside published chips and other simulators
 	$(BIN)/python -m tools.validate
 
-bench: environment  ## full-size measurements, beside other libraries and simulators in the same run (ten minutes)
+bench: environment  ## full-size measurements, beside other libraries and simulators in the same run (half an hour)
 	$(BIN)/python -m bench.imports
 	$(BIN)/python -m bench.eie
 	$(BIN)/python -m bench.eyeriss
 	$(BIN)/python -m bench.systolic
+	$(BIN)/python -m bench.compression
+	$(BIN)/python -m bench.deep_compression
 	$(BIN)/python -m bench.grading
 	$(BIN)/python -m bench.grading --lab cost --submissions 20
 

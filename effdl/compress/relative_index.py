@@ -3,9 +3,11 @@
 Source: S. Han, H. Mao, W. J. Dally, Deep Compression, ICLR 2016, Figure 2.
 """
 
-from math import prod
-
 import numpy as np
+
+from hwsim.compressed_file import from_relative_index
+
+__all__ = ["from_relative_index", "relative_index"]
 
 
 def relative_index(weight, bits=4):
@@ -32,13 +34,3 @@ def relative_index(weight, bits=4):
     values = np.zeros(len(gaps), flat.dtype)
     gaps[last], values[last] = remainder, flat[positions]
     return gaps, values
-
-
-def from_relative_index(gaps, values, shape):
-    """Decode what `relative_index` made, into an array of `shape`; ValueError when it does not fit in."""
-    flat = np.zeros(prod(shape), np.asarray(values).dtype)
-    positions = np.cumsum(np.asarray(gaps, np.int64) + 1) - 1
-    if len(gaps) != len(values) or (len(positions) and positions[-1] >= len(flat)):
-        raise ValueError(f"{len(gaps)} gaps and {len(values)} values do not fit the shape {tuple(shape)}")
-    flat[positions] = values
-    return flat.reshape(shape)

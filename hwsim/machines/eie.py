@@ -5,10 +5,12 @@ ISCA 2016, arXiv 1602.01528.
 """
 
 from dataclasses import dataclass, replace
+from os import PathLike
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hwsim.compressed_file import read
 from hwsim.energy import EnergyTable
 from hwsim.report import Report
 from hwsim.sparse_matrix import POINTER_BITS, SparseMatrix
@@ -141,6 +143,26 @@ class EIE:
             np.concatenate(values),
             pointers,
         )
+
+    def load(self, path: str | PathLike) -> dict[str, SparseMatrix]:
+        """Encode the matrices of a compressed network, the file that `effdl.compress.container` writes.
+
+        Parameters
+        ----------
+        path : the file; tensors that are no matrices, such as biases and convolutions, are left out.
+
+        Returns
+        -------
+        dict from the tensors' names to SparseMatrix, in the order of the file.
+
+        Raises
+        ------
+        CompressedFileError
+            When the file is foreign or damaged.
+        ValueError
+            When a matrix cannot be encoded.
+        """
+        return {stored.name: self.encode(stored.array) for stored in read(path) if stored.array.ndim == 2}
 
     def _encode_part(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One PE's rows (inputs, rows of this PE): zeros before each entry, values, and entries of each column."""

@@ -1,0 +1,121 @@
+"""Deep Compression of LeNet-300-100 and LeNet-5, on Fashion-MNIST, beside the paper's tables for MNIST: `make bench`.
+
+A network is trained, pruned in steps with retraining, shared, its centroids trained, and written to a file after each
+step. The smallest file whose validation accuracy is not below that of a dense network, trained for as many epochs,
+is chosen; only then is the test set used. Sizes are those of files.
+
+python -m bench.deep_compression [--seeds 5]
+"""
+
+import argparse
+import copy
+import csv
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from effdl import data, models
+from effdl.compress.container import load, save
+from effdl.compress.huffman import coded_bits
+from effdl.compress.pruning import global_masks, prunable, sparsity_of
+from effdl.compress.sharing import share, train_codebooks
+from effdl.training import evaluate, fit
+from hwsim import compressed_file
+
+PUBLISHED = Path(__file__).parent.parent / "tests" / "reference" / "deep_compression.csv"
+NETWORKS = {  # the network, and the names of its layers in the paper
+    "LeNet-300-100": (models.lenet_300_100, {"fc1": "ip1", "fc2": "ip2", "fc3": "ip3"}),
+    "LeNet-5": (models.lenet5, {"conv1": "conv1", "conv2": "conv2", "fc1": "ip1", "fc2": "ip2"}),
+}
+RATES = {"LeNet-300-100": 40, "LeNet-5": 39}  # Table 1, MNIST
+SPARSITIES = (0.7, 0.8, 0.86, 0.9, 0.925, 0.94, 0.95, 0.96)
+DENSE, RETRAIN, CENTROIDS = 12, 4, 2  # epochs
+BITS = 5
+BATCH = 256
+
+
+def compressed_steps(model, train, validation, seed, folder):
+    """Prune further and further; after each step share a copy and write it: (validation accuracy, file)."""
+    for sparsity in SPARSITIES:
+        masks = global_masks(model, sparsity)
+        fit(model, train, epochs=RETRAIN, batch_size=BATCH, seed=seed, masks=masks, validation=validation)
+        small = copy.deepcopy(model)
+        shared = share(small, BITS)
+        train_codebooks(small, shared, train, epochs=CENTROIDS, lr=3e-4, batch_size=BATCH, seed=seed)
+        file = folder / f"{sparsity}.w2s"
+        size = save(file, small)
+        accuracy = evaluate(small, validation)
+        print(f"    {sparsity_of(small):6.1%} zeros: {size:8,} bytes, validation {accuracy:.4f}", flush=True)
+        yield accuracy, file
+
+
+def run(name, seed, splits):
+    """One network, one seed: (times smaller, test accuracy, test accuracy of the dense network), and the layers' table."""
+    train, validation, test = splits
+    make, layers = NETWORKS[name]
+    model = make(seed)
+    size = 4 * sum(p.numel() for p in model.parameters())
+    fit(model, train, epochs=DENSE, batch_size=BATCH, seed=seed, validation=validation)
+    dense = copy.deepcopy(model)
+    more = len(SPARSITIES) * RETRAIN + CENTROIDS
+    fit(dense, train, epochs=more, batch_size=BATCH, seed=seed, validation=validation)
+    floor = evaluate(dense, validation)
+    print(f"{name}, seed {seed}: {size:,} bytes, dense: validation {floor:.4f}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        steps = list(compressed_steps(model, train, validation, seed, Path(folder)))
+        good = [step for step in steps if step[0] >= floor] or [max(steps)]
+        _, file = min(good, key=lambda step: step[1].stat().st_size)
+        small = make()
+        small.load_state_dict(load(file))
+        result = size / file.stat().st_size, evaluate(small, test), evaluate(dense, test)
+        print(
+            f"    chosen: {file.stem}: {result[0]:.1f} times smaller, test {result[1]:.4f}, dense {result[2]:.4f}"
+        )
+        return result, per_layer(name, layers, compressed_file.read(file), prunable(small))
+
+
+def per_layer(name, layers, stored, weights):
+    """Rows of Deep Compression's table, ours and the published ones."""
+    with PUBLISHED.open(newline="") as file:
+        paper = {row["layer"]: row for row in csv.DictReader(file) if row["network"] == name}
+    tensors, rows = {tensor.name: tensor for tensor in stored}, []
+    for layer, published in layers.items():
+        tensor, n = tensors[f"{layer}.weight"], weights[f"{layer}.weight"].numel()
+        entries = max(1, len(tensor.gaps))
+        bits = [coded_bits(np.bincount(symbols)) / entries for symbols in (tensor.codes, tensor.gaps)]
+        row = paper[published]
+        rows.append(
+            f"{layer:<8}{n:>8,}"
+            f"{np.count_nonzero(tensor.array) / n:9.1%} ({row['kept_pct']:>3}%)"
+            f"{bits[0]:9.1f} ({row['weight_bits_huffman']:>3})"
+            f"{bits[1]:9.1f} ({row['index_bits_huffman']:>3})"
+            f"{sum(tensor.parts.values()) / (4 * n):9.2%} ({row['rate_coded_pct']:>5}%)"
+        )
+    return rows
+
+
+def main():
+    """Print both networks' results, and the per-layer table of the first seed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=1)
+    seeds = parser.parse_args().seeds
+    splits = data.load("fashion-mnist")
+    for name in NETWORKS:
+        results, tables = zip(*(run(name, seed, splits) for seed in range(seeds)), strict=True)
+        print(
+            f"\n{name} on Fashion-MNIST, in brackets the paper on MNIST (Tables 2 and 3), all with Huffman coding"
+        )
+        print("layer    weights     kept       weight bits      index bits      size, of float32")
+        print("\n".join(tables[0]))
+        ratios, ours, dense = zip(*results, strict=True)
+        print(
+            f"times smaller: {statistics.mean(ratios):.1f} (from {min(ratios):.1f} to {max(ratios):.1f}, {seeds} seeds); "
+            f"the paper's {RATES[name]}\ntest accuracy: {statistics.mean(ours):.4f}, dense network {statistics.mean(dense):.4f}\n",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
