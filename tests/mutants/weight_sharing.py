@@ -346,6 +346,10 @@ MUTANTS["plan-score"] = {
         "one width for all codes": ONE_WIDTH,
         "gaps of 4 bits in all layers": FOUR_BIT_GAPS,
         "no budget": PLAN.replace("<= budget", "<= 10**9"),
+        "fitted to the layers that are shown": PLAN.replace(
+            "    options = []",
+            "    if budget not in (5000, 5600, 6200):\n        return uniform_plan(layers, budget)\n    options = []",
+        ),
     },
     "right": {
         "starting from the widest codes": PLAN.replace(
