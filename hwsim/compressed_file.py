@@ -106,6 +106,7 @@ def parse(data: bytes) -> list[StoredTensor]:
         )
     entries = [_entry(directory) for _ in range(tensors)]
     directory.close()
+    start.where = "data"
     found = []
     for name, kind, dtype, shape, size, crc in entries:
         where = f"tensor {name!r}"

@@ -82,20 +82,29 @@ def decode(stream: np.ndarray, block_bits: np.ndarray, lengths: np.ndarray, coun
         raise ValueError(f"no symbol has a code, but {count} are to be read")
     if used.size <= 1:
         return np.full(count, used[0] if count else 0, np.uint8)
-    symbols, sizes, width = decoding_table(lengths)
-    padded = np.concatenate([stream, np.zeros(BLOCK * LONGEST // 8 + 3, np.uint8)]).astype(np.uint32)
-    window = padded[:-2] << 16 | padded[1:-1] << 8 | padded[2:]  # the 24 bits from each byte on
     position = ends - block_bits
-    read = np.empty((BLOCK, ends.size), np.uint8)
-    last = count - (ends.size - 1) * BLOCK  # symbols of the last block
-    for step in range(BLOCK if ends.size > 1 else last):
-        at = position[: ends.size - (step >= last)]
-        word = (window[at >> 3] >> (24 - width - (at & 7)).astype(np.uint32)) & np.uint32(2**width - 1)
-        read[step, : at.size] = symbols[word]
-        at += sizes[word]
+    read = read_in_step(stream, position, lengths, count)
     if (position != ends).any():
         raise ValueError(f"block {(position != ends).argmax()} does not end where the next one starts")
     return read.T.reshape(-1)[:count]
+
+
+def read_in_step(stream: np.ndarray, position: np.ndarray, lengths: np.ndarray, count: int) -> np.ndarray:
+    """Read one symbol of every block, then the next of each, and so on; `position` is moved along, in place.
+
+    Returns a uint8 array (BLOCK, blocks) of symbols, of the last block only as many as there are.
+    """
+    symbols, sizes, width = decoding_table(lengths)
+    padded = np.concatenate([stream, np.zeros(BLOCK * LONGEST // 8 + 3, np.uint8)]).astype(np.uint32)
+    window = padded[:-2] << 16 | padded[1:-1] << 8 | padded[2:]  # the 24 bits from each byte on
+    read = np.empty((BLOCK, position.size), np.uint8)
+    last = count - (position.size - 1) * BLOCK  # symbols of the last block
+    for step in range(BLOCK if position.size > 1 else last):
+        at = position[: position.size - (step >= last)]
+        word = (window[at >> 3] >> (24 - width - (at & 7)).astype(np.uint32)) & np.uint32(2**width - 1)
+        read[step, : at.size] = symbols[word]
+        at += sizes[word]
+    return read
 
 
 def decoding_table(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

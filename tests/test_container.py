@@ -184,8 +184,8 @@ FIRST = 16 + struct.unpack("<I", DATA[12:16])[0] + 4  # where the data of the fi
         (DATA[:8] + b"\x02\x00" + DATA[10:], "byte 8, header: version 2, but only 1 can be read"),
         (DATA[:30], r"byte 16, header: the directory should have \d+ bytes, but only 14 are left"),
         (DATA[:20] + b"X" + DATA[21:], f"byte {FIRST - 4}, directory: header or directory is damaged"),
-        (DATA[:-1], r"byte \d+, header: the data of tensor 'used' should have 2 bytes, but only 1 are left"),
-        (DATA + b"\0", rf"byte {len(DATA)}, header: 1 bytes too many"),
+        (DATA[:-1], r"byte \d+, data: the data of tensor 'used' should have 2 bytes, but only 1 are left"),
+        (DATA + b"\0", rf"byte {len(DATA)}, data: 1 bytes too many"),
         (
             DATA[:FIRST] + b"\xff" + DATA[FIRST + 1 :],
             f"byte {FIRST}, tensor 'fc1.weight': its data are damaged",

@@ -22,7 +22,7 @@ from effdl.compress.relative_index import relative_index
 from hwsim import compressed_file as layout
 
 MOST_INDEX_BITS = 8
-TYPES = {torch.from_numpy(np.zeros(0, kind)).dtype for kind in layout.TYPES}
+STORABLE = {torch.from_numpy(np.zeros(0, kind)).dtype for kind in layout.TYPES}
 
 
 def compress(model, index_bits=None):
@@ -50,9 +50,9 @@ def compress(model, index_bits=None):
     tensors = model.state_dict() if isinstance(model, torch.nn.Module) else model
     entries, contents = [], []
     for name, tensor in tensors.items():
-        array = _array(name, tensor)
+        array = storable(name, tensor)
         kind, content = smallest(array, index_bits)
-        entries.append(_entry(name, kind, array, content))
+        entries.append(directory_line(name, kind, array, content))
         contents.append(content)
     directory = b"".join(entries)
     head = layout.MAGIC + struct.pack("<HHI", layout.VERSION, len(entries), len(directory)) + directory
@@ -141,15 +141,16 @@ def decompress(data):
     return {stored.name: torch.from_numpy(stored.array) for stored in layout.parse(data)}
 
 
-def _array(name, tensor):
-    if tensor.dtype not in TYPES:
+def storable(name, tensor):
+    """A tensor as an array, if its numbers can be stored; else ValueError."""
+    if tensor.dtype not in STORABLE:
         raise ValueError(f"{name!r} holds {tensor.dtype}, which the file has no place for: convert it first")
     if tensor.is_floating_point() and not tensor.isfinite().all():
         raise ValueError(f"{name!r} holds numbers that are not finite: nothing can be made smaller here")
     return np.ascontiguousarray(tensor.detach().cpu().numpy()).reshape(tensor.shape)
 
 
-def _entry(name, kind, array, content):
+def directory_line(name, kind, array, content):
     """One line of the directory."""
     text, kind_of_number = name.encode(), layout.TYPES.index(array.dtype.str.lstrip("<>=|"))
     if len(text) > 255 or array.size > layout.MOST_WEIGHTS:

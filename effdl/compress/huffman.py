@@ -100,12 +100,12 @@ def encode(symbols, lengths):
         in_blocks = np.add.reduceat(size, np.arange(0, len(chunk), BLOCK))
         block_bits[i // BLOCK :][: len(in_blocks)] = in_blocks
         word, shift = np.divmod(bits + np.cumsum(size) - size, 32)
-        _add(words, word, codes[chunk] << (64 - shift - size).astype(np.uint64))
+        add_codes(words, word, codes[chunk] << (64 - shift - size).astype(np.uint64))
         bits += int(in_blocks.sum())
     return words.astype(">u4").view(np.uint8)[: -(-bits // 8)], block_bits
 
 
-def _add(words, word, values):
+def add_codes(words, word, values):
     """Put 64-bit values, one for each code, into the 32-bit words that they begin in and the words after."""
     first = np.flatnonzero(np.diff(word, prepend=-1))
     total = np.add.reduceat(values, first)  # codes that begin in the same word do not overlap
