@@ -115,13 +115,14 @@ def as_tensors(transform, dtype=torch.float32):
 
 
 def nested(matrix, tensor):
-    """`matrix @ x @ matrix.T` for x on the last two axes, as two large products instead of many small ones."""
-    return ((tensor @ matrix.T).transpose(-1, -2) @ matrix.T).transpose(-1, -2)
+    """`matrix @ x @ matrix.T` for x on the first two axes: two large products instead of many small ones."""
+    once = (matrix @ tensor.flatten(1)).view(len(matrix), tensor.shape[1], -1)
+    return (matrix @ once).view(len(matrix), len(matrix), *tensor.shape[2:])
 
 
 def transform_weight(weight, transform, rounding=None):
     """Kernels at the points: (out, in, r, r) to (n, n, in, out), ready for one matrix product at each position."""
-    transformed = nested(as_tensors(transform, weight.dtype).g, weight).permute(2, 3, 1, 0)
+    transformed = nested(as_tensors(transform, weight.dtype).g, weight.permute(2, 3, 1, 0))
     return transformed if rounding is None else rounding(transformed)
 
 
@@ -160,10 +161,10 @@ def convolve_tiles(images, transformed, transform, padding=0, rounding=None):
     a_t, _, b_t = as_tensors(transform, images.dtype)
     tiles = cut_tiles(images, m, r, padding)
     batch, channels, rows, columns = tiles.shape[:4]
-    data = rounding(nested(b_t, tiles)).permute(4, 5, 0, 2, 3, 1)
-    products = rounding(data.reshape(n * n, -1, channels) @ transformed.reshape(n * n, channels, -1))
-    products = products.view(n, n, batch, rows, columns, -1).permute(2, 5, 3, 4, 0, 1)
-    output = nested(a_t, products).transpose(3, 4).reshape(batch, -1, rows * m, columns * m)
+    data = rounding(nested(b_t, tiles.permute(4, 5, 0, 2, 3, 1)))
+    products = data.view(n * n, -1, channels) @ transformed.view(n * n, channels, -1)
+    products = rounding(products).view(n, n, batch, rows, columns, -1)
+    output = nested(a_t, products).permute(2, 5, 3, 0, 4, 1).reshape(batch, -1, rows * m, columns * m)
     return output[..., : images.shape[2] + 2 * padding - r + 1, : images.shape[3] + 2 * padding - r + 1]
 
 
