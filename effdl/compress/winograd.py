@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import hwsim
+from hwsim.workload import pair
 
 #: Small numbers and their inverses: powers of two cost shifts only, and the small ones come first.
 POINTS = tuple(Fraction(p) for p in (0, 1, -1, 2, -2, "1/2", "-1/2", 4, -4, "1/4", "-1/4"))
@@ -150,7 +151,8 @@ def convolve_tiles(images, transformed, transform, padding=0, rounding=None):
     transformed : tensor (n, n, in, out), as `transform_weight` gives it.
     transform : Transform, with exact matrices.
     padding : int, zeros on each side.
-    rounding : function from tensor to tensor, applied to the transformed data and to the sums of products.
+    rounding : function from tensor to tensor, applied to the transformed data and to the sums of products, both with
+        the positions (n, n, ...) first.
 
     Returns
     -------
@@ -163,7 +165,7 @@ def convolve_tiles(images, transformed, transform, padding=0, rounding=None):
     batch, channels, rows, columns = tiles.shape[:4]
     data = rounding(nested(b_t, tiles.permute(4, 5, 0, 2, 3, 1)))
     products = data.view(n * n, -1, channels) @ transformed.view(n * n, channels, -1)
-    products = rounding(products).view(n, n, batch, rows, columns, -1)
+    products = rounding(products.view(n, n, batch, rows, columns, -1))
     output = nested(a_t, products).permute(2, 5, 3, 0, 4, 1).reshape(batch, -1, rows * m, columns * m)
     return output[..., : images.shape[2] + 2 * padding - r + 1, : images.shape[3] + 2 * padding - r + 1]
 
@@ -241,8 +243,8 @@ def count_operations(layer, m, points=None):
     Cost. `direct` counts products with padded zeros, as hwsim does.
     """
     work = as_products(layer, m)
-    transform = transforms(m, layer.kernel, points)
-    n, tiles = m + layer.kernel - 1, work.m
+    r = pair(layer.kernel)[0]
+    transform, n, tiles = transforms(m, r, points), m + r - 1, work.m
     data, output = transform_operations(transform.b_t), transform_operations(transform.a_t)
     # Nested: the data's matrix is applied to n columns, then to n rows; the outputs' to n columns, then to m rows.
     channels = tiles * layer.in_channels * 2 * n, tiles * layer.out_channels * (n + m)
@@ -266,10 +268,11 @@ def as_products(layer, m):
     ValueError
         When the layer has a stride, groups or a kernel that is not square: a tile's outputs must be neighbors.
     """
-    if not isinstance(layer.kernel, int) or layer.stride != 1 or layer.groups != 1:
+    kernel = pair(layer.kernel)
+    if kernel[0] != kernel[1] or pair(layer.stride) != (1, 1) or layer.groups != 1:
         raise ValueError(f"{layer.name}: Winograd needs a square kernel, stride 1 and one group")
     rows, columns = (ceil(size / m) for size in layer.output_size)
-    n = m + layer.kernel - 1
+    n = m + kernel[0] - 1
     tiles = layer.batch * rows * columns
     return hwsim.MatMul(layer.name, m=tiles, k=layer.in_channels, n=layer.out_channels, groups=n * n)
 

@@ -4,5 +4,6 @@ from effdl.widgets.course_map import CourseMap
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.weight_distribution import WeightDistribution
+from effdl.widgets.winograd_tiles import WinogradTiles
 
-__all__ = ["Comparison", "CourseMap", "Prediction", "Roofline", "WeightDistribution"]
+__all__ = ["Comparison", "CourseMap", "Prediction", "Roofline", "WeightDistribution", "WinogradTiles"]
