@@ -5,5 +5,14 @@ from effdl.widgets.course_map import CourseMap
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.weight_distribution import WeightDistribution
+from effdl.widgets.winograd_tiles import WinogradTiles
 
-__all__ = ["Codebook", "Comparison", "CourseMap", "Prediction", "Roofline", "WeightDistribution"]
+__all__ = [
+    "Codebook",
+    "Comparison",
+    "CourseMap",
+    "Prediction",
+    "Roofline",
+    "WeightDistribution",
+    "WinogradTiles",
+]
