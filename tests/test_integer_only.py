@@ -74,8 +74,8 @@ def layers(draw, linear):
         zero_point=draw(st.integers(-128, 127)),
         low=-128,
         high=127,
-        stride=(draw(st.integers(1, 2)), draw(st.integers(1, 2))),
-        padding=(draw(st.integers(0, 2)), draw(st.integers(0, 2))),
+        stride=(1, 1) if linear else (draw(st.integers(1, 2)), draw(st.integers(1, 2))),
+        padding=(0, 0) if linear else (draw(st.integers(0, 2)), draw(st.integers(0, 2))),
         groups=groups,
     )
     shape = (inputs,) if linear else (groups * inputs, draw(st.integers(3, 7)), draw(st.integers(3, 7)))
