@@ -80,7 +80,11 @@ def test_same_codes_as_torchao(make_grid, bits):
     assert torch.equal(scale, grid.scale.flatten())
     assert torch.equal(zero.float(), grid.zero_point.flatten())
     codes = ao.quantize_affine(weight, (1, 40), scale, zero, torch.int8, grid.low, grid.high)
-    assert torch.equal(codes.int(), q.quantize(weight, grid))
+    gap = (
+        codes.int() - q.quantize(weight, grid)
+    ).abs()  # it multiplies by 1 / scale: a tie may go the other way
+    assert gap.max() <= 1
+    assert gap.sum() <= 1
 
 
 def test_same_as_pytorchs_fake_quantization():

@@ -1,7 +1,7 @@
 """Inference in integers only: int8 codes in, int8 codes out, no floating point in between (chapter 06).
 
 A layer adds int8 x int8 products in int32, adds an int32 bias, multiplies by a fixed-point number in int64, shifts right
-with rounding, adds the zero point, saturates to int8. A `Grid` of `effdl.compress.quantization` says what codes mean.
+with rounding, adds the zero point, saturates to int8. A `AffineGrid` of `effdl.compress.quantization` says what codes mean.
 
 Source: B. Jacob et al., 2018, arXiv 1712.05877, sections 2.2 to 2.4.
 """
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from effdl.compress.quantization import Grid, affine_grid, calibrate, dequantize, quantize
+from effdl.compress.quantization import AffineGrid, affine_grid, calibrate, dequantize, quantize
 
 MOST_SHIFT = (
     44  # |result| < 2**8 before saturation matters, so 2**8 * 2**44 fits float64's 53 bits: see `float_layer`
@@ -39,9 +39,9 @@ class IntegerLayer(NamedTuple):
 class IntegerNetwork(NamedTuple):
     """What `quantize_network` makes; `run` takes and returns int8 codes."""
 
-    inputs: Grid
+    inputs: AffineGrid
     steps: list  # pairs of a name and an IntegerLayer, an nn.MaxPool2d or an nn.Flatten
-    outputs: Grid
+    outputs: AffineGrid
 
 
 def fixed_point(real):
@@ -161,6 +161,26 @@ def predict(network, inputs):
     return torch.from_numpy(run(network, encode(network, inputs)).argmax(1))
 
 
+def integer_weights(layer, inputs, bits=8, **options):
+    """int8 codes of a layer's weights, the scale of its sums (out,), and its int32 bias, inputs' zero point taken off.
+
+    Raises
+    ------
+    ValueError
+        For more than 8 bits, or so many products a sum that int32 could overflow.
+    """
+    if bits > 8:
+        raise ValueError(f"bits={bits}: int8 weights have 8 bits at most")
+    grid = calibrate(layer.weight, bits, **options)
+    codes = quantize(layer.weight.detach(), grid).numpy()
+    if codes[0].size * 256 * 127 >= 2**30:  # the other half of the range is left for the bias
+        raise ValueError(f"{codes[0].size} products a sum can overflow int32")
+    scale = (grid.scale.double() * inputs.scale).flatten().expand(len(codes)).numpy()
+    bias = np.zeros(len(codes)) if layer.bias is None else layer.bias.detach().double().numpy()
+    bias = np.rint(bias / scale) - int(inputs.zero_point) * codes.reshape(len(codes), -1).sum(1)
+    return codes.astype(np.int8), scale, np.clip(bias, -(2**30), 2**30).astype(np.int32)
+
+
 def to_integer_layer(layer, inputs, outputs, bits=8, **options):
     """An `IntegerLayer` from an nn.Linear or nn.Conv2d.
 
@@ -173,34 +193,17 @@ def to_integer_layer(layer, inputs, outputs, bits=8, **options):
     Raises
     ------
     ValueError
-        For weights of more than 8 bits, a dilated convolution, or so many products a sum that int32 could overflow.
+        For a dilated convolution or one not padded with zeros, and as `integer_weights` and `fixed_point`.
     """
-    if bits > 8:
-        raise ValueError(f"bits={bits}: int8 weights have 8 bits at most")
-    conv = isinstance(layer, nn.Conv2d)
-    if conv and (layer.dilation != (1, 1) or layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
-        raise ValueError("convolutions must have no dilation, and be padded with a number of zeros")
-    grid = calibrate(layer.weight, bits, **options)
-    codes = quantize(layer.weight.detach(), grid).numpy()
-    if codes[0].size * 256 * 127 >= 2**31:
-        raise ValueError(f"{codes[0].size} products a sum can overflow int32")
-    scale = (grid.scale.double() * inputs.scale).flatten().expand(len(codes)).numpy()
-    bias = np.zeros(len(codes)) if layer.bias is None else layer.bias.detach().double().numpy()
-    zero = int(inputs.zero_point)
-    bias = np.rint(bias / scale) - zero * codes.reshape(len(codes), -1).sum(1)
+    shape = {}
+    if isinstance(layer, nn.Conv2d):
+        if layer.dilation != (1, 1) or layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+            raise ValueError("convolutions must have no dilation, and be padded with a number of zeros")
+        shape = {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}
+    weight, scale, bias = integer_weights(layer, inputs, bits, **options)
     multiplier, shift = fixed_point(scale / float(outputs.scale))
-    shape = {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups} if conv else {}
-    return IntegerLayer(
-        weight=codes.astype(np.int8),
-        bias=np.clip(bias, -(2**30), 2**30).astype(np.int32),  # half of the range is left for the products
-        multiplier=multiplier,
-        shift=shift,
-        input_zero_point=zero,
-        zero_point=int(outputs.zero_point),
-        low=outputs.low,
-        high=outputs.high,
-        **shape,
-    )
+    zero_points = int(inputs.zero_point), int(outputs.zero_point)
+    return IntegerLayer(weight, bias, multiplier, shift, *zero_points, outputs.low, outputs.high, **shape)
 
 
 @torch.no_grad()

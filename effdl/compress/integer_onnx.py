@@ -4,8 +4,6 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from effdl.compress.integer_only import IntegerLayer
-
 
 def to_onnx(network, shape):
     """ONNX model from int8 codes (n, *shape) to int8 codes, bytes.
@@ -24,13 +22,13 @@ def to_onnx(network, shape):
         return nodes[-1].output[0]
 
     for _, step in network.steps:
-        if isinstance(step, IntegerLayer):
-            now = _layer(step, now, constant, node)
-        elif isinstance(step, nn.MaxPool2d):
+        if isinstance(step, nn.MaxPool2d):
             size, stride = [step.kernel_size] * 2, [step.stride] * 2
             now = node("MaxPool", [now], kernel_shape=size, strides=stride)
-        else:
+        elif isinstance(step, nn.Flatten):
             now = node("Flatten", [now])
+        else:
+            now = _layer(step, now, constant, node)
     graph = helper.make_graph(
         nodes,
         "integers",

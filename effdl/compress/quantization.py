@@ -1,6 +1,6 @@
 """Quantization: real numbers as small integers (chapter 06).
 
-A `Grid` says which real number a code stands for: `scale * (code - zero_point)`. Everything here stays in floating
+A `AffineGrid` says which real number a code stands for: `scale * (code - zero_point)`. Everything here stays in floating
 point and asks what a grid does to a network; `effdl.compress.integer_only` then runs a network in integers.
 
 Sources: B. Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference,
@@ -19,7 +19,7 @@ from torch import nn
 from hwsim.formats import FixedPoint
 
 
-class Grid(NamedTuple):
+class AffineGrid(NamedTuple):
     """Evenly spaced numbers `scale * (code - zero_point)` for the codes `low` to `high`.
 
     `scale` and `zero_point` are tensors, of no axis for one grid, or of shape (channels, 1, ...) for one a channel.
@@ -49,17 +49,17 @@ def affine_grid(lowest, highest, bits=8):
     lowest, highest = _ends(lowest, highest, bits)
     lowest, highest = lowest.clamp(max=0), highest.clamp(min=0)
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    scale = _positive((highest - lowest) / (high - low))
+    scale = _nonzero((highest - lowest) / (high - low))
     zero_point = (low - torch.round(lowest / scale)).clamp(low, high)
-    return Grid(scale, zero_point, low, high)
+    return AffineGrid(scale, zero_point, low, high)
 
 
 def symmetric_grid(lowest, highest, bits=8):
     """Grid with the zero point 0 and as many codes below zero as above; parameters and errors as `affine_grid`."""
     lowest, highest = _ends(lowest, highest, bits)
     high = 2 ** (bits - 1) - 1
-    scale = _positive(torch.maximum(lowest.abs(), highest.abs()) / high)
-    return Grid(scale, torch.zeros_like(scale), -high, high)
+    scale = _nonzero(torch.maximum(lowest.abs(), highest.abs()) / high)
+    return AffineGrid(scale, torch.zeros_like(scale), -high, high)
 
 
 def _ends(lowest, highest, bits):
@@ -72,7 +72,7 @@ def _ends(lowest, highest, bits):
     return (x.to(dtype if dtype.is_floating_point else torch.float32) for x in (lowest, highest))
 
 
-def _positive(scale):
+def _nonzero(scale):
     """A range of zeros only needs no step; 1 is as good as any."""
     return torch.where(scale > 0, scale, torch.ones_like(scale))
 
@@ -134,7 +134,7 @@ def calibrate(x, bits=8, *, make_grid=symmetric_grid, per_channel=False, method=
 
     Returns
     -------
-    Grid, with scales of shape () or (channels, 1, ...).
+    AffineGrid, with scales of shape () or (channels, 1, ...).
 
     Raises
     ------

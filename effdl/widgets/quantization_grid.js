@@ -152,7 +152,7 @@ function drawErrors(width, points, chosen, least) {
   const x = (percentage) => left + (percentage / STEPS) * (right - left);
   const y = (error) => bottom - Math.max(0, (Math.log10(Math.max(error, 1e-12)) - lowest) / (highest - lowest)) * (bottom - top);
   const svg = shape("svg", {
-    height: 240, role: "img",
+    height: 256, role: "img",
     "aria-label": `Errors over the range of the grid: the sum is least, ${significant(100 * points[least - 1].total)} % of the ` +
       `energy, at ${least} %, and ${significant(100 * points.at(-1).total)} % where nothing is clipped.`,
   });
@@ -172,11 +172,11 @@ function drawErrors(width, points, chosen, least) {
     svg.append(shape("path", { class: className, d: `M${line}` }));
   }
   const key = (start, className, words) => svg.append(
-    shape("path", { class: className, d: `M${start} ${bottom + 27}h16` }),
-    shape("text", { x: start + 20, y: bottom + 31 }, words));
-  key(left - 44, "roof", "clip");
-  key(left + 6, "drop", "round");
-  key(left + 66, "curve", "sum");
+    shape("path", { class: className, d: `M${start} ${bottom + 43}h16` }),
+    shape("text", { x: start + 20, y: bottom + 47 }, words));
+  key(left, "roof", "clipping");
+  key(left + 76, "drop", "rounding");
+  key(left + 156, "curve", "sum");
   svg.append(shape("path", { class: "mark", d: `M${x(least)} ${top}V${bottom}` }));
   svg.append(shape("path", { class: "threshold", d: `M${x(chosen)} ${top - 4}V${bottom}` }));
   svg.append(shape("circle", { class: "threshold-fill", cx: x(chosen), cy: y(points[chosen - 1].total), r: 6 }));
