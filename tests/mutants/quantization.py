@@ -159,7 +159,7 @@ def to_codes(sums, multiplier, shift, zero_point):
 MUTANTS["capacity-check"] = {
     "wrong": {
         "rounded up": "def products_that_fit():\n    return 19\n",
-        "an unsigned sum": "def products_that_fit():\n    return 65535 // 1785\n",
+        "activations alone": "def products_that_fit():\n    return 32767 // 255\n",
         "127 for the activations": "def products_that_fit():\n    return 32767 // (7 * 127)\n",
         "8 for the weights": "def products_that_fit():\n    return 32767 // (8 * 255)\n",
     },
@@ -364,9 +364,6 @@ def choose_bits(cost, loss, limit):
         "the least loss": EXACT.replace("price < least", "lost < least")
         .replace("strict=True)), price", "lost")
         .replace("dict(zip(names, bits)), price", "dict(zip(names, bits)), lost"),
-        "the worst layer, not the sum": EXACT.replace(
-            "lost = sum(loss[name][b] for", "lost = max(loss[name][b] for"
-        ),
     },
     "right": {
         "greedy": PER_JOULE,
