@@ -3,6 +3,7 @@
 from effdl.widgets.codebook import Codebook
 from effdl.widgets.course_map import CourseMap
 from effdl.widgets.prediction import Comparison, Prediction
+from effdl.widgets.quantization_grid import QuantizationGrid
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.weight_distribution import WeightDistribution
 from effdl.widgets.winograd_tiles import WinogradTiles
@@ -12,6 +13,7 @@ __all__ = [
     "Comparison",
     "CourseMap",
     "Prediction",
+    "QuantizationGrid",
     "Roofline",
     "WeightDistribution",
     "WinogradTiles",
