@@ -31,16 +31,15 @@ NETWORKS = {  # the network, and the names of its layers in the paper
     "LeNet-5": (models.lenet5, {"conv1": "conv1", "conv2": "conv2", "fc1": "ip1", "fc2": "ip2"}),
 }
 RATES = {"LeNet-300-100": 40, "LeNet-5": 39}  # Table 1, MNIST
-SPARSITIES = (0.8, 0.88, 0.91, 0.93, 0.945, 0.96)
-DENSE, CENTROIDS = 12, 2  # epochs
-RETRAIN = ((5, 1e-3), (4, 2e-4))  # epochs and learning rate
-BITS = 5
-BATCH = 256
+SPARSITIES = (0.8, 0.87, 0.91, 0.94, 0.96)
+DENSE, CENTROIDS = 8, 2  # epochs
+CYCLE = ((4, 1e-3), (3, 2e-4), (2, 5e-5))  # epochs and learning rates
+BITS, BATCH, L2 = 5, 256, 1e-4
 
 
-def retrain(model, train, validation, seed, masks=None):
+def cycle(model, train, validation, seed, masks=None):
     """The epochs after each pruning step; a dense network gets as many."""
-    for epochs, lr in RETRAIN:
+    for epochs, lr in CYCLE:
         fit(
             model,
             train,
@@ -50,13 +49,14 @@ def retrain(model, train, validation, seed, masks=None):
             seed=seed,
             masks=masks,
             validation=validation,
+            l2=L2,
         )
 
 
 def compressed_steps(model, train, validation, seed, folder):
     """Prune further and further; after each step share a copy and write it: (validation accuracy, file)."""
     for sparsity in SPARSITIES:
-        retrain(model, train, validation, seed, global_masks(model, sparsity))
+        cycle(model, train, validation, seed, global_masks(model, sparsity))
         small = copy.deepcopy(model)
         shared = share(small, BITS)
         train_codebooks(small, shared, train, epochs=CENTROIDS, lr=1e-4, batch_size=BATCH, seed=seed)
@@ -73,10 +73,12 @@ def run(name, seed, splits):
     make, layers = NETWORKS[name]
     model = make(seed)
     size = 4 * sum(p.numel() for p in model.parameters())
-    fit(model, train, epochs=DENSE, batch_size=BATCH, seed=seed, validation=validation)
+    fit(model, train, epochs=DENSE, batch_size=BATCH, seed=seed, validation=validation, l2=L2)
+    for start in range(2):
+        cycle(model, train, validation, seed + start)
     dense = copy.deepcopy(model)
     for _ in SPARSITIES:
-        retrain(dense, train, validation, seed)
+        cycle(dense, train, validation, seed)
     accuracy = evaluate(dense, validation)
     floor = accuracy - math.sqrt(accuracy * (1 - accuracy) / len(validation.labels))
     print(

@@ -146,14 +146,14 @@ def test_a_network_keeps_its_accuracy_in_integers(digits, make):
     model = make()
     fit(model, digits.train, epochs=10, lr=3e-3, progress=False)
     network = integer.quantize_network(model, digits.train.inputs[:200])
-    codes = integer.encode(network, digits.validation.inputs)
+    codes = integer.input_codes(network, digits.validation.inputs)
     ours = integer.run(network, codes)
     assert np.array_equal(ours, integer.run(network, codes, integer.float_layer))
     right = (integer.predict(network, digits.validation.inputs) == digits.validation.labels).float().mean()
     assert abs(right - evaluate(model, digits.validation)) <= 0.02
     real = model(digits.validation.inputs)
     step = network.outputs.scale
-    assert (integer.decode(network, ours) - real).abs().mean() < 3 * step
+    assert (integer.outputs_of(network, ours) - real).abs().mean() < 3 * step
 
 
 def test_max_pooling_of_codes_is_max_pooling():

@@ -15,9 +15,8 @@ from torch.nn import functional as F
 
 from effdl.compress.quantization import AffineGrid, affine_grid, calibrate, dequantize, quantize
 
-MOST_SHIFT = (
-    44  # |result| < 2**8 before saturation matters, so 2**8 * 2**44 fits float64's 53 bits: see `float_layer`
-)
+#: A result below 2**8, where saturation does not decide, is then a multiple of 2**-44: float64 holds it exactly.
+MOST_SHIFT = 44
 
 
 class IntegerLayer(NamedTuple):
@@ -81,19 +80,14 @@ def rescale(sums, multiplier, shift):
 def patches(codes, layer):
     """Every window that a kernel of a convolution meets: (groups, n * height * width, inputs of a group * kernel)."""
     (top, left), (down, across) = layer.padding, layer.stride
-    zero = (
-        layer.input_zero_point
-    )  # the code of 0.0: padding with the code 0 would be padding with another number
+    zero = layer.input_zero_point  # stands for 0.0; the code 0 stands for another number
     codes = np.pad(codes, ((0, 0), (0, 0), (top, top), (left, left)), constant_values=zero)
     windows = np.lib.stride_tricks.sliding_window_view(codes, layer.weight.shape[2:], axis=(2, 3))
     windows = windows[:, :, ::down, ::across]
     n, channels, height, width = windows.shape[:4]
     grouped = windows.reshape(n, layer.groups, channels // layer.groups, height, width, -1)
-    return grouped.transpose(1, 0, 3, 4, 2, 5).reshape(layer.groups, n * height * width, -1), (
-        n,
-        height,
-        width,
-    )
+    rows = grouped.transpose(1, 0, 3, 4, 2, 5).reshape(layer.groups, n * height * width, -1)
+    return rows, (n, height, width)
 
 
 def integer_sums(codes, layer):
@@ -151,14 +145,14 @@ def run(network, codes, layer=integer_layer):
     return codes
 
 
-def encode(network, inputs):
+def input_codes(network, inputs):
     """int8 codes of real inputs: the one place where floating point comes in."""
     return quantize(inputs, network.inputs).numpy().astype(np.int8)
 
 
 def predict(network, inputs):
     """Class of each input, from integers alone once the input is encoded; the first class on a tie. A tensor of int64."""
-    return torch.from_numpy(run(network, encode(network, inputs)).argmax(1))
+    return torch.from_numpy(run(network, input_codes(network, inputs)).argmax(1))
 
 
 def integer_weights(layer, inputs, bits=8, **options):
@@ -242,6 +236,6 @@ def quantize_network(model, inputs, bits=8, method="minmax", **options):
     return IntegerNetwork(first, steps, grid)
 
 
-def decode(network, codes):
+def outputs_of(network, codes):
     """Real outputs that codes stand for, as a tensor."""
     return dequantize(torch.from_numpy(codes).int(), network.outputs)
