@@ -4,7 +4,19 @@ from effdl.widgets.codebook import Codebook
 from effdl.widgets.course_map import CourseMap
 from effdl.widgets.file_map import FileMap
 from effdl.widgets.prediction import Comparison, Prediction
+from effdl.widgets.quantization_grid import QuantizationGrid
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.weight_distribution import WeightDistribution
+from effdl.widgets.winograd_tiles import WinogradTiles
 
-__all__ = ["Codebook", "Comparison", "CourseMap", "FileMap", "Prediction", "Roofline", "WeightDistribution"]
+__all__ = [
+    "Codebook",
+    "Comparison",
+    "CourseMap",
+    "FileMap",
+    "Prediction",
+    "QuantizationGrid",
+    "Roofline",
+    "WeightDistribution",
+    "WinogradTiles",
+]

@@ -17,7 +17,7 @@ function drawBars(width, counts, { low, high, label, axis = "weight w", height =
     : ticks(0, highest, 4).filter(Number.isInteger);
   for (const level of levels) {
     svg.append(shape("path", { class: "grid", d: `M${left} ${y(level)}H${right}` }));
-    svg.append(shape("text", { x: left - 6, y: y(level) + 4, "text-anchor": "end" }, quantity(level, "").replace(" ", "")));
+    svg.append(shape("text", { x: left - 6, y: y(level) + 4, "text-anchor": "end" }, level >= 1000 ? quantity(level, "").replace(" ", "") : String(level)));
   }
   svg.append(shape("text", { x: left - 6, y: 12, "text-anchor": "end" }, "count"));
   const step = (high - low) / counts.length;
