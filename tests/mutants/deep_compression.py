@@ -332,7 +332,6 @@ INVERSE = DEAL.replace("return order", "return np.argsort(order)")
 MUTANTS["deal-check"] = {
     "wrong": {
         "as it is": "def order_rows(weight, activations, pes):\n    return np.arange(len(weight))\n",
-        "the place of each row, not the row of each place": INVERSE,
         "full rows side by side in blocks": """
 def order_rows(weight, activations, pes):
     order = np.argsort(-np.count_nonzero(weight, axis=1), kind="stable")
@@ -378,6 +377,7 @@ def order_rows(weight, activations, pes):
 MUTANTS["deal-score"] = {
     "wrong": {
         "by count": BY_COUNT,
+        "the place of each row, not the row of each place": INVERSE,
         "as it is": "def order_rows(weight, activations, pes):\n    return np.arange(len(weight))\n",
         "by chance": """
 def order_rows(weight, activations, pes):
