@@ -235,9 +235,6 @@ MUTANTS["file-check"] = {
         ),
         "column by column": FILE.replace(".reshape(rows, columns)", '.reshape(rows, columns, order="F")'),
         "the highest byte first": FILE.replace("<f4", ">f4"),
-        "in alphabetical order": FILE.replace(
-            "return tensors", "return dict(sorted(tensors.items(), reverse=True))"
-        ),
         "an empty dict for a damaged file": FILE.replace('raise ValueError("damaged")', "return {}"),
         "names are letters of English": FILE.replace(".decode()", '.decode("latin-1")'),
     },
