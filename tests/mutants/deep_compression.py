@@ -216,6 +216,9 @@ SIZES = """        if size != 4 * rows * columns:
 
 MUTANTS["file-check"] = {
     "wrong": {
+        "rows and columns exchanged": FILE.replace(
+            "rows, columns, size = struct", "columns, rows, size = struct"
+        ),
         "no checksum": FILE.replace(CRC, ""),
         "the first word is not looked at": FILE.replace(' or content[:4] != b"TINY"', ""),
         "bytes too many are not noticed": FILE.replace('raise ValueError("too long")', "pass"),
@@ -229,9 +232,6 @@ MUTANTS["file-check"] = {
         "fills up with zeros": FILE.replace(SIZES, "").replace(
             'np.frombuffer(take(size), "<f4").astype(np.float32).reshape(rows, columns)',
             'np.resize(np.frombuffer(take(size).ljust(4, b"\\0")[: size // 4 * 4], "<f4"), (rows, columns))',
-        ),
-        "rows and columns exchanged": FILE.replace(
-            "rows, columns, size = struct", "columns, rows, size = struct"
         ),
         "column by column": FILE.replace(".reshape(rows, columns)", '.reshape(rows, columns, order="F")'),
         "the highest byte first": FILE.replace("<f4", ">f4"),
