@@ -43,6 +43,7 @@ bench: environment  ## full-size measurements, beside other libraries and simula
 	$(BIN)/python -m bench.eie
 	$(BIN)/python -m bench.eyeriss
 	$(BIN)/python -m bench.systolic
+	$(BIN)/python -m bench.xnor
 	$(BIN)/python -m bench.grading
 	$(BIN)/python -m bench.grading --lab cost --submissions 20
 
