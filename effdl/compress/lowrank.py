@@ -208,7 +208,7 @@ def factor_linear(layer, rank, inputs=None):
     return _chain(layer, first, _set(nn.Linear(rank, layer.out_features, bias=layer.bias is not None), left))
 
 
-def _checked(layer):
+def _usable(layer):
     """Out, in, kernel, stride and padding of a plain convolution; ValueError for any other."""
     plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
     if not plain or isinstance(layer.padding, str):
@@ -218,7 +218,7 @@ def _checked(layer):
 
 def factor_channel(layer, rank):
     """A d x d convolution to `rank` channels, then 1 x 1 to all outputs (Denton et al., 2014; Zhang et al., 2016)."""
-    out, into, kernel, stride, padding = _checked(layer)
+    out, into, kernel, stride, padding = _usable(layer)
     left, right, _ = truncated_svd(unfold(layer.weight, 0), rank)
     first = nn.Conv2d(into, rank, kernel, stride, padding, bias=False)
     second = nn.Conv2d(rank, out, 1, bias=layer.bias is not None)
@@ -229,7 +229,7 @@ def factor_channel(layer, rank):
 
 def factor_spatial(layer, rank):
     """A d x 1 convolution to `rank` channels, then 1 x d to all outputs (Jaderberg et al., 2014, scheme 2)."""
-    out, into, (high, wide), stride, padding = _checked(layer)
+    out, into, (high, wide), stride, padding = _usable(layer)
     matrix = layer.weight.permute(1, 2, 0, 3).reshape(into * high, out * wide)
     left, right, _ = truncated_svd(matrix, rank)
     first = nn.Conv2d(into, rank, (high, 1), (stride[0], 1), (padding[0], 0), bias=False)
@@ -240,7 +240,7 @@ def factor_spatial(layer, rank):
 
 def factor_tucker(layer, ranks, iterations=20):
     """1 x 1 to rank_in, d x d to rank_out, 1 x 1 to all outputs; `ranks` is (rank_out, rank_in)."""
-    out, into, kernel, stride, padding = _checked(layer)
+    out, into, kernel, stride, padding = _usable(layer)
     core, u_out, u_in = tucker2(layer.weight, ranks, iterations)
     first = _set(nn.Conv2d(into, ranks[1], 1, bias=False), u_in.T[..., None, None])
     middle = _set(nn.Conv2d(ranks[1], ranks[0], kernel, stride, padding, bias=False), core)
@@ -250,7 +250,7 @@ def factor_tucker(layer, ranks, iterations=20):
 
 def factor_cp(layer, rank, iterations=100, seed=0):
     """1 x 1 to `rank` channels, d x 1 and 1 x d on each of them alone, 1 x 1 to all outputs (Lebedev et al., 2015)."""
-    out, into, (high, wide), stride, padding = _checked(layer)
+    out, into, (high, wide), stride, padding = _usable(layer)
     factors = cp(layer.weight, rank, iterations, seed=seed)
     sizes = torch.stack([factor.norm(dim=0).clamp(min=1e-30) for factor in factors])
     share = sizes.prod(0) ** 0.25  # each vector gets the same part of its term's size

@@ -10,7 +10,7 @@ from effdl.widgets.base import Widget, module, pack, significant
 SHOWN = 12  # filters in the picture
 
 
-class Layer(NamedTuple):
+class Decomposed(NamedTuple):
     """What is handed over of one layer."""
 
     rows: int  # outputs
@@ -35,7 +35,7 @@ class Readout(NamedTuple):
     picture: np.ndarray  # (shown, columns) float64, the first filters at this rank
 
 
-def decompose(weight, positions=1) -> Layer:
+def decompose(weight, positions=1) -> Decomposed:
     """Singular values and vectors of a weight of two or more axes, unfolded to one row an output."""
     matrix = np.asarray(weight, dtype=np.float64)
     if matrix.ndim < 2 or matrix.size == 0 or not np.isfinite(matrix).all() or not matrix.any():
@@ -45,10 +45,10 @@ def decompose(weight, positions=1) -> Layer:
     matrix = matrix.reshape(len(matrix), -1)
     u, values, v = np.linalg.svd(matrix, full_matrices=False)
     left = (u[:SHOWN] * values).astype(np.float32)
-    return Layer(*matrix.shape, positions, values, left, v.astype(np.float32))
+    return Decomposed(*matrix.shape, positions, values, left, v.astype(np.float32))
 
 
-def at_rank(layer: Layer, rank: int) -> Readout:
+def at_rank(layer: Decomposed, rank: int) -> Readout:
     """Return what the first `rank` terms keep; the browser module computes the same, in the same order."""
     kept = total = 0.0
     for i, value in enumerate(layer.values.tolist()):
