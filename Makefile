@@ -46,6 +46,7 @@ bench: environment  ## full-size measurements, beside other libraries and simula
 	$(BIN)/python -m bench.compression
 	$(BIN)/python -m bench.deep_compression
 	$(BIN)/python -m bench.winograd
+	$(BIN)/python -m bench.xnor
 	$(BIN)/python -m bench.grading
 	$(BIN)/python -m bench.grading --lab cost --submissions 20
 

@@ -2,7 +2,8 @@
 
 A network is trained, pruned in steps with retraining, shared, its centroids trained, and written to a file after each
 step. Chosen is the smallest file whose validation accuracy is at most one standard error below that of a dense network
-trained for as many epochs, at the same learning rates; only then is the test set used. Sizes are those of files.
+trained for as many epochs, at the same learning rates; only then is the test set used. Each network is taken as
+its last epoch leaves it. Sizes are those of files.
 
 python -m bench.deep_compression [--seeds 5]
 """
@@ -37,26 +38,16 @@ CYCLE = ((4, 1e-3), (3, 2e-4), (2, 5e-5))  # epochs and learning rates
 BITS, BATCH, L2 = 5, 256, 1e-4
 
 
-def cycle(model, train, validation, seed, masks=None):
+def cycle(model, train, seed, masks=None):
     """The epochs after each pruning step; a dense network gets as many."""
     for epochs, lr in CYCLE:
-        fit(
-            model,
-            train,
-            epochs=epochs,
-            lr=lr,
-            batch_size=BATCH,
-            seed=seed,
-            masks=masks,
-            validation=validation,
-            l2=L2,
-        )
+        fit(model, train, epochs=epochs, lr=lr, batch_size=BATCH, seed=seed, masks=masks, l2=L2)
 
 
 def compressed_steps(model, train, validation, seed, folder):
     """Prune further and further; after each step share a copy and write it: (validation accuracy, file)."""
     for sparsity in SPARSITIES:
-        cycle(model, train, validation, seed, global_masks(model, sparsity))
+        cycle(model, train, seed, global_masks(model, sparsity))
         small = copy.deepcopy(model)
         shared = share(small, BITS)
         train_codebooks(small, shared, train, epochs=CENTROIDS, lr=1e-4, batch_size=BATCH, seed=seed)
@@ -73,12 +64,12 @@ def run(name, seed, splits):
     make, layers = NETWORKS[name]
     model = make(seed)
     size = 4 * sum(p.numel() for p in model.parameters())
-    fit(model, train, epochs=DENSE, batch_size=BATCH, seed=seed, validation=validation, l2=L2)
+    fit(model, train, epochs=DENSE, batch_size=BATCH, seed=seed, l2=L2)
     for start in range(2):
-        cycle(model, train, validation, seed + start)
+        cycle(model, train, seed + start)
     dense = copy.deepcopy(model)
     for _ in SPARSITIES:
-        cycle(dense, train, validation, seed)
+        cycle(dense, train, seed)
     accuracy = evaluate(dense, validation)
     floor = accuracy - math.sqrt(accuracy * (1 - accuracy) / len(validation.labels))
     print(

@@ -6,6 +6,8 @@ from effdl.widgets.file_map import FileMap
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.quantization_grid import QuantizationGrid
 from effdl.widgets.roofline import Roofline
+from effdl.widgets.spectrum import Spectrum
+from effdl.widgets.ternary_thresholds import TernaryThresholds
 from effdl.widgets.weight_distribution import WeightDistribution
 from effdl.widgets.winograd_tiles import WinogradTiles
 
@@ -17,6 +19,8 @@ __all__ = [
     "Prediction",
     "QuantizationGrid",
     "Roofline",
+    "Spectrum",
+    "TernaryThresholds",
     "WeightDistribution",
     "WinogradTiles",
 ]

@@ -1,0 +1,132 @@
+"""`TernaryThresholds`: the weights of a layer and a threshold; the best scales for it, and the error that is left."""
+
+from typing import NamedTuple
+
+import numpy as np
+import traitlets
+
+from effdl.widgets.base import Widget, module, pack, significant
+from effdl.widgets.quantization_grid import sample
+
+STEPS = 200  # a threshold in steps of the largest magnitude
+
+
+class Ternary(NamedTuple):
+    """What a threshold makes of a layer, with the best scales for it."""
+
+    threshold: float
+    negative: int  # weights below -threshold
+    zero: int
+    positive: int  # weights above it
+    scale: float  # one scale for both sides: the mean magnitude of the kept
+    lower: float  # the scale of the negative ones alone
+    upper: float  # and of the positive ones
+    one: float  # squared error with one scale, over the sum of all squares
+    two: float  # and with two
+
+
+def at_threshold(weights, threshold: float) -> Ternary:
+    """Return what a threshold does; the browser module computes the same, number for number, in the same order."""
+    weights = np.asarray(weights, dtype=np.float64)
+    above, below = weights > threshold, weights < -threshold
+    sums = _total(np.where(above, weights, 0)), _total(np.where(below, -weights, 0))
+    positive, negative = int(above.sum()), int(below.sum())
+    kept = positive + negative
+    upper, lower = sums[0] / positive if positive else 0.0, sums[1] / negative if negative else 0.0
+    scale = (sums[0] + sums[1]) / kept if kept else 0.0
+    energy = _total(weights**2) or 1.0
+    one = _total((weights - np.where(above, scale, np.where(below, -scale, 0))) ** 2)
+    two = _total((weights - np.where(above, upper, np.where(below, -lower, 0))) ** 2)
+    return Ternary(
+        threshold=float(threshold),
+        negative=negative,
+        zero=weights.size - kept,
+        positive=positive,
+        scale=scale,
+        lower=lower,
+        upper=upper,
+        one=one / energy,
+        two=two / energy,
+    )
+
+
+def thresholds(weights) -> np.ndarray:
+    """The thresholds that the slider can take."""
+    return np.abs(np.asarray(weights, dtype=np.float64)).max() * (np.arange(STEPS) / STEPS)
+
+
+def rule(weights) -> float:
+    """TWN's rule: 0.7 times the mean magnitude."""
+    size = np.abs(np.asarray(weights, dtype=np.float64))
+    return 0.7 * _total(size) / size.size
+
+
+def optimum(weights) -> float:
+    """The threshold with the smallest error for one scale, half way between two magnitudes; the larger one on a tie."""
+    size = np.sort(np.abs(np.asarray(weights, dtype=np.float64)))[::-1]
+    gain = np.cumsum(size) ** 2 / np.arange(1, size.size + 1)
+    following = np.append(size[1:], 0.0)
+    gain[size == following] = -1  # equal magnitudes cannot be told apart; nor zeros from nothing
+    best = int(gain.argmax())
+    return float((size[best] + following[best]) / 2)
+
+
+def _total(values: np.ndarray) -> float:
+    """Sum from the first to the last, as a loop does it (NumPy's own sum groups the numbers)."""
+    return float(np.cumsum(values)[-1])
+
+
+class TernaryThresholds(Widget):
+    """Show the weights of each layer with a ternary threshold and the scales that fit best.
+
+    Parameters
+    ----------
+    weights : `{layer: array}`; tensors are taken too.
+    layer, step : What is shown first; `step` of `STEPS` is the threshold as a part of the largest magnitude.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, a layer has no weights, or `layer` is unknown.
+    """
+
+    _esm = module("common.js", "bars.js", "ternary_thresholds.js")
+
+    layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    sizes = traitlets.List(traitlets.Int()).tag(sync=True)  # weights of each layer before sampling
+    lengths = traitlets.List(traitlets.Int()).tag(sync=True)  # and after
+    values = traitlets.Bytes().tag(sync=True)  # float32, layer after layer
+    layer = traitlets.Unicode().tag(sync=True)
+    step = traitlets.Int(40, min=0, max=STEPS - 1).tag(sync=True)
+
+    def __init__(self, weights, *, layer=None, **traits):
+        """See the class."""
+        if not weights:
+            raise ValueError("weights must hold one layer at least: {layer: array}")
+        layer = next(iter(weights)) if layer is None else layer
+        if layer not in weights:
+            raise ValueError(f"unknown layer {layer!r}; there are {list(weights)}")
+        arrays = [np.asarray(w.detach().cpu() if hasattr(w, "detach") else w) for w in weights.values()]
+        self._samples = dict(zip(weights, map(sample, arrays), strict=True))
+        super().__init__(
+            layers=list(weights),
+            sizes=[int(values.size) for values in arrays],
+            lengths=[len(values) for values in self._samples.values()],
+            values=pack(np.concatenate(list(self._samples.values())), "f4"),
+            layer=layer,
+            **traits,
+        )
+
+    @property
+    def readout(self) -> Ternary:
+        """What the widget shows now."""
+        weights = self._samples[self.layer]
+        return at_threshold(weights, thresholds(weights)[self.step])
+
+    def summary(self) -> str:
+        """Return the layer, the threshold and its error."""
+        now, weights = self.readout, self._samples[self.layer]
+        return (
+            f"{self.layer}, threshold {significant(now.threshold)}: error {now.one:.2%} of the energy; "
+            f"TWN's rule {significant(rule(weights))}, best {significant(optimum(weights))}"
+        )
