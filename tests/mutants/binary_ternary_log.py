@@ -208,7 +208,7 @@ def sum_of_powers(signs, exponents, others):
 MUTANTS["powers-check"] = {
     "wrong": {
         "zeros count for the lowest exponent": POWERS.replace(" if s]", "]"),
-        "the product of the exponents": POWERS.replace("int(e) + int(f)", "int(e) * int(f)"),
+        "the difference of the exponents": POWERS.replace("int(e) + int(f)", "int(e) - int(f)"),
         "in NumPy's integers": """
 def sum_of_powers(signs, exponents, others):
     kept = signs != 0
@@ -217,15 +217,6 @@ def sum_of_powers(signs, exponents, others):
     e = (exponents + others)[kept]
     lowest = int(e.min())
     return int((signs[kept] * (np.int64(1) << np.minimum(e - lowest, 63))).sum()), lowest
-""",
-        "in floating point": """
-def sum_of_powers(signs, exponents, others):
-    kept = signs != 0
-    if not kept.any():
-        return 0, 0
-    e = (exponents + others)[kept]
-    lowest = int(e.min())
-    return int((signs[kept] * 2.0 ** (e - lowest)).sum()), lowest
 """,
         "the signs forgotten": POWERS.replace("s * (1 <<", "(1 <<"),
         "exponents of one factor": POWERS.replace("int(e) + int(f)", "int(e)"),
@@ -319,6 +310,9 @@ MUTANTS["spend-score"] = {
         "by the square root of the cost": RATIO.replace("SCORE", "saved / cost**0.5"),
         "the cheapest rows": RATIO.replace("SCORE", "(-cost)"),
         "twice the budget": BY_RATIO.replace("budget - joules", "2 * budget - joules"),
+        "fitted to the layers that are shown": BY_RATIO.replace(
+            "    saved, cost", "    known = [draw_rows(seed)[2] for seed in (0, 1, 2)]\n    saved, cost"
+        ).replace("-saved / cost", "-(saved / cost if budget in known else errors[:, 0])"),
         "half of what is left": BY_RATIO.replace(
             "budget - joules[:, 0].sum()", "(budget - joules[:, 0].sum()) / 2"
         ),
