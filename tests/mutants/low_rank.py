@@ -88,7 +88,9 @@ def als_step(array, importance, factors, axis, ridge):
 
 MUTANTS["als-check"] = {
     "wrong": {
-        "all entries matter alike": ALS.replace("unfolded(importance, axis)", "np.ones_like(k)"),
+        "all entries matter alike": ALS.replace(
+            "unfolded(importance, axis)", "np.ones_like(unfolded(array, axis))"
+        ),
         "importance on one side only": ALS.replace("z.T @ (o * row)", "z.T @ row"),
         "importance squared": ALS.replace("unfolded(importance, axis)", "unfolded(importance, axis) ** 2"),
         "importance as yes or no": ALS.replace(
