@@ -47,6 +47,8 @@ VERSION = 1
 RAW, SPARSE, SHARED = range(3)
 TYPES = ("f4", "f8", "f2", "i8", "i4", "i2", "i1", "u1", "b1")
 MOST_WEIGHTS = 2**32 - 1  # of one tensor
+MOST_AXES = 64  # NumPy's own limit
+FLOAT = np.dtype("<f4")
 EMPTY = np.zeros(0, np.uint8)
 
 
@@ -106,6 +108,8 @@ def parse(data: bytes) -> list[StoredTensor]:
         )
     entries = [_entry(directory) for _ in range(tensors)]
     directory.close()
+    if len({name for name, *_ in entries}) < tensors:
+        raise directory.fail("two tensors have the same name")
     start.where = "data"
     found = []
     for name, kind, dtype, shape, size, crc in entries:
@@ -156,16 +160,23 @@ def _entry(directory: _Cursor) -> tuple[str, int, np.dtype, tuple[int, ...], int
     if kind > SHARED or dtype >= len(TYPES) or (kind != RAW and TYPES[dtype] != "f4"):
         raise directory.fail(f"{name!r} has kind {kind} and type {dtype}, which do not exist or do not fit")
     shape = struct.unpack(f"<{axes}I", directory.take(4 * axes, f"shape of {name!r}"))
-    if prod(shape) > MOST_WEIGHTS:
-        raise directory.fail(f"{name!r} of shape {shape} has more than {MOST_WEIGHTS} weights")
+    if axes > MOST_AXES or prod(shape) > MOST_WEIGHTS:
+        raise directory.fail(f"{name!r} has {axes} axes: at most {MOST_AXES}, and {MOST_WEIGHTS} weights")
     size, crc = struct.unpack("<II", directory.take(8, f"size and CRC-32 of {name!r}"))
     return name, kind, np.dtype("<" + TYPES[dtype]), shape, size, crc
 
 
 def _raw(cursor: _Cursor, name: str, dtype: np.dtype, shape: tuple[int, ...]) -> StoredTensor:
     size = prod(shape) * dtype.itemsize
-    array = np.frombuffer(cursor.take(size, "numbers"), dtype).reshape(shape)
-    return StoredTensor(name, array.astype(dtype.newbyteorder("=")), "raw", {"numbers": size})
+    array = _numbers(cursor, size, dtype, "numbers").reshape(shape)
+    return StoredTensor(name, array, "raw", {"numbers": size})
+
+
+def _numbers(cursor: _Cursor, size: int, dtype: np.dtype, what: str) -> np.ndarray:
+    array = np.frombuffer(cursor.take(size, what), dtype).astype(dtype.newbyteorder("="))
+    if dtype.kind == "f" and not np.isfinite(array).all():
+        raise cursor.fail(f"the {what} before this place are not all finite")
+    return array
 
 
 def _coded(cursor: _Cursor, name: str, shape: tuple[int, ...], kind: int) -> StoredTensor:
@@ -178,7 +189,7 @@ def _coded(cursor: _Cursor, name: str, shape: tuple[int, ...], kind: int) -> Sto
     if kind == SHARED:
         parts["sizes"] = 6
         size = 1 + cursor.take(1, "size of the codebook")[0]
-        codebook = np.frombuffer(cursor.take(4 * size, "codebook"), "<f4").astype(np.float32)
+        codebook = _numbers(cursor, 4 * size, FLOAT, "values of the codebook")
         parts["codebook"] = 4 * size
     gap_lengths = _code_lengths(cursor, 2**index_bits)
     parts["code lengths"] = (len(gap_lengths) + 1) // 2
@@ -190,7 +201,7 @@ def _coded(cursor: _Cursor, name: str, shape: tuple[int, ...], kind: int) -> Sto
         codes, parts["code blocks"], parts["codes"] = _stream(cursor, code_lengths, entries, "codes")
         values = codebook[codes]  # a code of a symbol in use is below the size of the codebook
     else:
-        values = np.frombuffer(cursor.take(4 * entries, "weights"), "<f4").astype(np.float32)
+        values = _numbers(cursor, 4 * entries, FLOAT, "weights")
         parts["weights"] = 4 * entries
     try:
         array = from_relative_index(gaps, values, shape)

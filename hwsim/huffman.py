@@ -73,6 +73,8 @@ def decode(stream: np.ndarray, block_bits: np.ndarray, lengths: np.ndarray, coun
     """
     lengths, ends = np.asarray(lengths, np.int64), np.cumsum(block_bits, dtype=np.int64)
     bits = int(ends[-1]) if ends.size else 0
+    if lengths.size > 256:
+        raise ValueError(f"{lengths.size} symbols: one byte tells 256 apart")
     if ends.size != -(-count // BLOCK) or stream.size != -(-bits // 8):
         raise ValueError(
             f"{count} symbols do not fit {ends.size} blocks of {bits} bits in {stream.size} bytes"
@@ -81,6 +83,8 @@ def decode(stream: np.ndarray, block_bits: np.ndarray, lengths: np.ndarray, coun
     if count and not used.size:
         raise ValueError(f"no symbol has a code, but {count} are to be read")
     if used.size <= 1:
+        if bits:
+            raise ValueError(f"a symbol that is alone takes no bits, but there are {bits}")
         return np.full(count, used[0] if count else 0, np.uint8)
     position = ends - block_bits
     read = read_in_step(stream, position, lengths, count)

@@ -166,6 +166,30 @@ def test_an_error_leaves_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_too_many_tensors():
+    with pytest.raises(ValueError, match="70000 tensors: one file holds at most 65535"):
+        compress({str(i): torch.zeros(1) for i in range(70_000)})
+
+
+def test_no_minus_zero_is_kept():
+    tensors = {
+        "raw": torch.tensor([-0.0, 1.5]),
+        "shared": torch.where(torch.arange(500) % 50 == 0, 2.0, -0.0),
+    }
+    for tensor in decompress(compress(tensors)).values():
+        assert not torch.signbit(tensor).any()
+
+
+@pytest.mark.parametrize("values", [255, 256, 257])
+def test_a_full_codebook_leaves_no_place_for_a_filler(values):
+    """256 values fit into the codebook, and a filler would be one more: then the width must spare fillers."""
+    rng = np.random.default_rng(0)
+    weight = np.where(rng.random(16_000) < 0.2, rng.integers(1, values + 1, 16_000), 0).astype(np.float32)
+    weight[:values] = np.arange(1, values + 1)
+    sizes = [len(compress({"w": torch.from_numpy(weight)}, bits)) for bits in range(1, 9)]
+    assert len(compress({"w": torch.from_numpy(weight)})) <= min(sizes) + 10
+
+
 # Damaged and foreign files
 
 DATA = compress(network())
@@ -246,6 +270,20 @@ def test_no_damaged_file_loads_silently_wrong(data):
         decompress(data)
 
 
+def test_two_tensors_of_one_name():
+    data = compress({"a": torch.zeros(1), "b": torch.ones(1)})
+    with pytest.raises(CompressedFileError, match="directory: two tensors have the same name"):
+        parse(forged(data.replace(b"\x01b", b"\x01a", 1)))
+
+
+def test_a_number_that_is_not_finite():
+    data = compress({"a": torch.ones(1)})
+    with pytest.raises(
+        CompressedFileError, match="tensor 'a': the numbers before this place are not all finite"
+    ):
+        parse(forged(data[:-4] + np.float32(np.nan).tobytes()))
+
+
 def forged(data):
     """The file with its checksums made right for whatever stands in it, as far as its directory can be read."""
     changed = bytearray(data)
@@ -276,6 +314,8 @@ def test_a_forged_file_is_refused_or_well_formed(data):
         return
     for tensor in stored:
         assert sum(tensor.parts.values()) < len(data)
+        if tensor.array.size > 10**6:  # a forged shape: zeros that take no memory until they are counted
+            continue
         assert not tensor.codes.size or tensor.codes.max() < len(tensor.codebook)
         assert tensor.kind == "raw" or np.count_nonzero(tensor.array) <= len(tensor.gaps)
 

@@ -109,6 +109,25 @@ def test_a_symbol_without_a_code(symbols):
         encode(np.array(symbols), [1, 0, 1])
 
 
+@pytest.mark.parametrize("counts", [[0.5, 0.5], [3, -1]])
+def test_counts_that_are_none(counts):
+    with pytest.raises(ValueError, match="counts must be whole numbers from 0 on"):
+        code_lengths(counts)
+
+
+def test_more_symbols_than_a_byte_tells_apart():
+    lengths = np.full(512, 9)
+    with pytest.raises(ValueError, match="512 symbols"):
+        encode(np.arange(512), lengths)
+    with pytest.raises(ValueError, match="512 symbols"):
+        decode(np.zeros(9, np.uint8), np.array([72]), lengths, 8)
+
+
+def test_a_symbol_that_is_alone_has_no_stream():
+    with pytest.raises(ValueError, match="a symbol that is alone takes no bits, but there are 8"):
+        decode(np.zeros(1, np.uint8), np.array([8]), [0, 1], 3)
+
+
 @pytest.mark.parametrize("lengths", [[1, 1, 1], [2, 2, 2], [1, 3]])
 def test_lengths_of_no_complete_code(lengths):
     with pytest.raises(ValueError, match=r"the sum of 2\*\*-length must be 1"):

@@ -32,7 +32,7 @@ def compress(model, index_bits=None):
     ----------
     model : module, or a dict from names to tensors such as its `state_dict()`. Prune it and share its weights first:
         a tensor of few different weights, most of them zero, takes the least.
-    index_bits : int from 1 to 8, bits of a relative index; None: for each tensor those that make it smallest.
+    index_bits : int from 1 to 8, bits of a relative index; None: for each tensor what `best_index_bits` finds.
 
     Returns
     -------
@@ -41,13 +41,15 @@ def compress(model, index_bits=None):
     Raises
     ------
     ValueError
-        When a number is not finite, a type or a name cannot be stored, or `index_bits` is out of range.
+        When a number is not finite, a type, a name or so many numbers cannot be stored, or `index_bits` is out of range.
 
-    A weight of -0.0, as pruning leaves it, becomes 0.0; all others keep every bit.
+    A number -0.0, as pruning leaves it, becomes 0.0; all others keep every bit.
     """
     if index_bits is not None and not 1 <= index_bits <= MOST_INDEX_BITS:
         raise ValueError(f"index_bits={index_bits} must be from 1 to {MOST_INDEX_BITS}, or None for the best")
     tensors = model.state_dict() if isinstance(model, torch.nn.Module) else model
+    if len(tensors) > 65535:
+        raise ValueError(f"{len(tensors)} tensors: one file holds at most 65535")
     entries, contents = [], []
     for name, tensor in tensors.items():
         array = storable(name, tensor)
@@ -96,7 +98,7 @@ def coded(symbols, alphabet):
 
 
 def best_index_bits(array):
-    """The bits of a relative index that make an array smallest, found by counting gaps, fillers and values."""
+    """The bits of a relative index that make an array smallest, but for a few bytes: found by counting, not by writing."""
     flat = array.ravel()
     kept = flat[flat != 0]
     times = np.unique(kept, return_counts=True)[1]
@@ -107,13 +109,11 @@ def best_index_bits(array):
         added = int(fillers @ runs)
         gaps = np.bincount(rest, runs, 2**bits).astype(np.int64)
         gaps[-1] += added
-        counts = np.append(times, added)
-        of_values = 32 * int(counts.sum())
-        if len(times) < 256:
-            of_values = min(
-                of_values, coded_bits(counts) + 36 * len(times)
-            )  # 32 in the codebook, 4 for the length
-        return 4 * 2**bits + coded_bits(gaps) + of_values
+        counts = np.append(times, added) if added else times
+        ways = [32 * counts.sum()]
+        if len(counts) <= 256:
+            ways.append(coded_bits(counts) + 36 * len(counts))  # 32 in the codebook, 4 for the length
+        return 4 * 2**bits + coded_bits(gaps) + min(ways)
 
     return min(range(1, MOST_INDEX_BITS + 1), key=size)
 
@@ -147,15 +147,14 @@ def storable(name, tensor):
         raise ValueError(f"{name!r} holds {tensor.dtype}, which the file has no place for: convert it first")
     if tensor.is_floating_point() and not tensor.isfinite().all():
         raise ValueError(f"{name!r} holds numbers that are not finite: nothing can be made smaller here")
-    return np.ascontiguousarray(tensor.detach().cpu().numpy()).reshape(tensor.shape)
+    array = np.ascontiguousarray(tensor.detach().cpu().numpy()).reshape(tensor.shape)
+    return np.where(array == 0, 0, array) if tensor.is_floating_point() else array  # no -0.0
 
 
 def directory_line(name, kind, array, content):
     """One line of the directory."""
     text, kind_of_number = name.encode(), layout.TYPES.index(array.dtype.str.lstrip("<>=|"))
-    if len(text) > 255 or array.size > layout.MOST_WEIGHTS:
-        raise ValueError(
-            f"{name!r}: a name has at most 255 bytes, a tensor at most {layout.MOST_WEIGHTS} weights"
-        )
+    if len(text) > 255 or max(array.size, len(content)) > layout.MOST_WEIGHTS:
+        raise ValueError(f"{name!r}: a name has at most 255 bytes, a tensor at most {layout.MOST_WEIGHTS}")
     head = struct.pack("<B", len(text)) + text + struct.pack("<BBB", kind, kind_of_number, array.ndim)
     return head + struct.pack(f"<{array.ndim}III", *array.shape, len(content), zlib.crc32(content))

@@ -40,11 +40,14 @@ def code_lengths(counts, longest=LONGEST):
     Raises
     ------
     ValueError
-        When there are more than `2**longest` symbols to tell apart.
+        When there are more than `2**longest` symbols to tell apart, or a count is negative or no integer.
 
     >>> code_lengths([5, 9, 1, 1]).tolist()
     [2, 1, 3, 3]
     """
+    counts = np.asarray(counts)
+    if counts.size and (counts.dtype.kind not in "iu" or counts.min() < 0):
+        raise ValueError(f"counts must be whole numbers from 0 on, not {counts.dtype} from {counts.min()}")
     lengths = np.zeros(len(counts), np.int64)
     leaves = sorted((int(counts[s]), (s,)) for s in np.flatnonzero(counts).tolist())
     if len(leaves) > 2**longest:
@@ -55,7 +58,7 @@ def code_lengths(counts, longest=LONGEST):
         packages = [(a + b, s + t) for (a, s), (b, t) in zip(merged[::2], merged[1::2], strict=False)]
     for _, symbols in packages[: len(leaves) - 1]:
         np.add.at(lengths, list(symbols), 1)
-    return lengths if len(leaves) > 1 else np.sign(np.asarray(counts, np.int64))
+    return lengths if len(leaves) > 1 else np.sign(counts.astype(np.int64))
 
 
 def coded_bits(counts):
@@ -83,12 +86,14 @@ def encode(symbols, lengths):
     Raises
     ------
     ValueError
-        When a symbol has no code.
+        When a symbol has no code, or there are more than 256 symbols.
     """
     lengths = np.asarray(lengths, np.int64)
     counts = np.bincount(symbols, minlength=len(lengths))
     if counts[len(lengths) :].any() or counts[: len(lengths)][lengths == 0].any():
         raise ValueError("a symbol occurs that has no code")
+    if len(lengths) > 256:
+        raise ValueError(f"{len(lengths)} symbols: one byte, which the decoder returns, tells 256 apart")
     block_bits = np.zeros(-(-len(symbols) // BLOCK), np.uint16)
     words = np.zeros(int(counts @ lengths) // 32 + 2, np.uint64)
     if np.count_nonzero(lengths) <= 1:
