@@ -21,6 +21,7 @@ import numpy as np
 HEAD = struct.Struct(">II")
 MOST_TEXT = 8 << 20  # bytes of JSON in a frame
 MOST_DATA = 32 << 20  # bytes of array data in a frame
+MOST_DEPTH = 200  # of nested values; Python's own limit depends on who calls
 DTYPE = re.compile(r"[<>|](?:b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16|32)|[US]\d{1,4})")
 
 
@@ -130,21 +131,23 @@ def _pack(value: Any, blocks: list[bytes]) -> Any:
     )
 
 
-def _unpack(node: Any, data: memoryview) -> Any:
+def _unpack(node: Any, data: memoryview, depth: int = 0) -> Any:
+    if depth > MOST_DEPTH:
+        raise WireError(f"a value is nested more than {MOST_DEPTH} deep")
     if isinstance(node, str):
         # half of a surrogate pair could not be written to a file; all else is the value's own
         return node.encode("utf-8", "replace").decode("utf-8")
     if not isinstance(node, list | dict):
         return node
     if isinstance(node, list):
-        return [_unpack(item, data) for item in node]
+        return [_unpack(item, data, depth + 1) for item in node]
     ((kind, content),) = node.items()
     if kind == "tuple":
-        return tuple(_unpack(content, data))
+        return tuple(_unpack(content, data, depth + 1))
     if kind == "dict":
-        return {_unpack(k, data): _unpack(v, data) for k, v in content}
+        return {_unpack(k, data, depth + 1): _unpack(v, data, depth + 1) for k, v in content}
     if kind == "set":
-        items = _unpack(content, data)
+        items = _unpack(content, data, depth + 1)
         return {frozenset(item) if isinstance(item, set) else item for item in items}
     if kind == "complex":
         real, imaginary = content

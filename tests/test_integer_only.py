@@ -160,3 +160,39 @@ def test_max_pooling_of_codes_is_max_pooling():
     codes = np.random.default_rng(0).integers(-128, 128, (2, 3, 7, 6)).astype(np.int8)
     theirs = nn.MaxPool2d(2)(torch.from_numpy(codes).float()).numpy()
     assert np.array_equal(integer.max_pool(codes, nn.MaxPool2d(2)), theirs)
+
+
+@torch.no_grad()
+def test_a_channel_that_is_nearly_or_wholly_dead_keeps_its_bias():
+    layer = nn.Linear(4, 3)
+    layer.weight[0], layer.weight[1] = 1e-9, 0
+    layer.bias.copy_(torch.tensor([0.8, 0.3, -0.1]))
+    model, inputs = nn.Sequential(layer), 20 * torch.rand(200, 4, generator=torch.Generator().manual_seed(0))
+    network = integer.quantize_network(model, inputs)
+    found = integer.outputs_of(network, integer.run(network, integer.input_codes(network, inputs)))
+    step = network.outputs.scale
+    assert (found[:, :2] - model(inputs)[:, :2]).abs().max() <= 0.51 * step
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)], "no integer form of 0"),
+        ([nn.MaxPool2d(3, 2, padding=1), nn.Flatten()], "no integer form of 0"),
+        ([nn.MaxPool2d(3, 2, ceil_mode=True), nn.Flatten()], "no integer form of 0"),
+        ([nn.MaxPool2d((2, 2)), nn.Flatten()], "no integer form of 0"),
+        ([nn.Flatten(2)], "no integer form of 0"),
+    ],
+    ids=["ReLU first", "padded pool", "rounded-up pool", "pair", "partly flat"],
+)
+def test_layers_without_an_integer_form(layers, message):
+    with pytest.raises(ValueError, match=message):
+        integer.quantize_network(nn.Sequential(*layers), torch.rand(5, 1, 4, 4))
+
+
+def test_grids_without_an_integer_form():
+    layer, inputs = nn.Linear(4, 3), affine_grid(-1.0, 1.0)
+    with pytest.raises(ValueError, match="weights need a symmetric grid"):
+        integer.to_integer_layer(layer, inputs, inputs, make_grid=affine_grid)
+    with pytest.raises(ValueError, match="are no int8"):
+        integer.to_integer_layer(layer, inputs, affine_grid(-1.0, 1.0, bits=16))

@@ -275,3 +275,25 @@ def test_ranks_by_hand():
     assert lowrank.ranks_by_budget(spectra, {"steep": 1, "flat": 100}, 203) == {"steep": 2, "flat": 2}
     with pytest.raises(ValueError, match="below the cost"):
         lowrank.ranks_by_budget(spectra, {"steep": 1, "flat": 1}, 1)
+
+
+def test_a_layer_of_zeros_gives_its_ranks_up_first():
+    spectra = {"a": torch.tensor([4.0, 3, 2, 1]), "z": torch.zeros(4)}
+    for order in (["a", "z"], ["z", "a"]):
+        ranks = lowrank.ranks_by_budget({name: spectra[name] for name in order}, {"a": 1, "z": 1}, 4)
+        assert ranks == {"a": 3, "z": 1}
+
+
+def test_the_whole_energy_needs_every_rank():
+    assert lowrank.rank_for_energy(torch.tensor([1e4, 1.0, 0.1]), 1.0) == 3
+
+
+def test_directions_need_an_example():
+    with pytest.raises(ValueError, match="an example at least"):
+        lowrank.aware_svd(torch.ones(3, 4), torch.ones(0, 4), 1)
+
+
+@pytest.mark.parametrize("choice", [("tucker", 2), ("cp", (2, 2))])
+def test_a_rank_of_the_wrong_form(choice):
+    with pytest.raises(ValueError, match="with rank"):
+        lowrank.factorize(nn.Sequential(nn.Conv2d(4, 4, 3)), {"0": choice})

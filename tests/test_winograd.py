@@ -233,3 +233,24 @@ def test_a_layer_takes_the_place_of_a_convolution():
 def test_modules_that_are_not_for_winograd(options):
     with pytest.raises(ValueError, match="square kernel, stride 1"):
         winograd.WinogradConv2d(nn.Conv2d(4, 4, **{"kernel_size": 3, **options}))
+
+
+def test_only_floating_numbers_of_one_type():
+    images, weight = torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3)
+    for a, b in ((images.long(), weight.long()), (images.double(), weight)):
+        with pytest.raises(ValueError, match="both must be one floating type"):
+            winograd.winograd_conv2d(a, b)
+
+
+def test_no_image_gives_no_output():
+    assert winograd.winograd_conv2d(torch.ones(0, 2, 6, 6), torch.ones(5, 2, 3, 3), padding=1).shape == (
+        0,
+        5,
+        6,
+        6,
+    )
+
+
+def test_so_coarse_a_format_has_no_bound():
+    with pytest.raises(ValueError, match="there is no such bound"):
+        winograd.error_bound(torch.ones(1, 256, 4, 4), torch.ones(1, 256, 3, 3), unit=2.0**-8)

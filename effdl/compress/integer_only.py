@@ -48,7 +48,7 @@ def fixed_point(real):
 
     Parameters
     ----------
-    real : array of positive numbers below 2**30.
+    real : array of positive numbers below 2**30 - 1.
 
     Returns
     -------
@@ -57,13 +57,13 @@ def fixed_point(real):
     Raises
     ------
     ValueError
-        When a number is not positive, or 2**30 or more.
+        When a number is not positive, or 2**30 - 1 or more.
 
     Source: Jacob et al., 2018, equation 6 (M = 2^-n M0 with M0 in [0.5, 1), stored as an int32).
     """
     real = np.asarray(real, np.float64)
-    if not ((real > 0) & (real < 2**30)).all():
-        raise ValueError("a multiplier must be positive and below 2**30")
+    if not ((real > 0) & (real < 2**30 - 1)).all():
+        raise ValueError("a multiplier must be positive and below 2**30 - 1")
     exponent = np.frexp(real)[1]
     shift = np.minimum(31 - exponent, MOST_SHIFT)
     multiplier = np.rint(np.ldexp(real, shift)).astype(np.int64)
@@ -155,24 +155,42 @@ def predict(network, inputs):
     return torch.from_numpy(run(network, input_codes(network, inputs)).argmax(1))
 
 
+def bear_bias(grid, layer, inputs):
+    """The grid of a layer's weights, its scale so large that each bias fits 30 bits.
+
+    A channel without weights, whose scale is free, takes the least such scale: its bias is then the most exact.
+    """
+    if layer.bias is None:
+        return grid
+    shape = grid.scale.shape
+    least = layer.bias.detach().abs() / (inputs.scale * 2**29)
+    least = least.view(shape) if shape else least.max()
+    dead = (layer.weight == 0).flatten(1).all(1)
+    dead = dead.view(shape) if shape else dead.all()
+    return grid._replace(scale=torch.where(dead & (least > 0), least, torch.maximum(grid.scale, least)))
+
+
 def integer_weights(layer, inputs, bits=8, **options):
     """int8 codes of a layer's weights, the scale of its sums (out,), and its int32 bias, inputs' zero point taken off.
 
     Raises
     ------
     ValueError
-        For more than 8 bits, or so many products a sum that int32 could overflow.
+        For more than 8 bits, a grid with a zero point, or so many products a sum that int32 could overflow.
     """
     if bits > 8:
         raise ValueError(f"bits={bits}: int8 weights have 8 bits at most")
     grid = calibrate(layer.weight, bits, **options)
+    if grid.zero_point.any():
+        raise ValueError("weights need a symmetric grid: a zero point of theirs would be left out")
+    grid = bear_bias(grid, layer, inputs)
     codes = quantize(layer.weight.detach(), grid).numpy()
     if codes[0].size * 256 * 127 >= 2**30:  # the other half of the range is left for the bias
         raise ValueError(f"{codes[0].size} products a sum can overflow int32")
     scale = (grid.scale.double() * inputs.scale).flatten().expand(len(codes)).numpy()
     bias = np.zeros(len(codes)) if layer.bias is None else layer.bias.detach().double().numpy()
     bias = np.rint(bias / scale) - int(inputs.zero_point) * codes.reshape(len(codes), -1).sum(1)
-    return codes.astype(np.int8), scale, np.clip(bias, -(2**30), 2**30).astype(np.int32)
+    return codes.astype(np.int8), scale, bias.astype(np.int32)
 
 
 def to_integer_layer(layer, inputs, outputs, bits=8, **options):
@@ -187,7 +205,7 @@ def to_integer_layer(layer, inputs, outputs, bits=8, **options):
     Raises
     ------
     ValueError
-        For a dilated convolution or one not padded with zeros, and as `integer_weights` and `fixed_point`.
+        For a dilated convolution or one not padded with zeros, outputs of more than 8 bits, and as `integer_weights` and `fixed_point`.
     """
     shape = {}
     if isinstance(layer, nn.Conv2d):
@@ -195,9 +213,21 @@ def to_integer_layer(layer, inputs, outputs, bits=8, **options):
             raise ValueError("convolutions must have no dilation, and be padded with a number of zeros")
         shape = {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}
     weight, scale, bias = integer_weights(layer, inputs, bits, **options)
+    if outputs.low < -128 or outputs.high > 127:
+        raise ValueError(
+            f"outputs from {outputs.low} to {outputs.high} are no int8: give a grid of 8 bits or less"
+        )
     multiplier, shift = fixed_point(scale / float(outputs.scale))
     zero_points = int(inputs.zero_point), int(outputs.zero_point)
     return IntegerLayer(weight, bias, multiplier, shift, *zero_points, outputs.low, outputs.high, **shape)
+
+
+def only_moves(layer):
+    """Is it a layer that only moves codes: max pooling of whole windows, or flattening?"""
+    if isinstance(layer, nn.MaxPool2d):
+        square = isinstance(layer.kernel_size, int) and isinstance(layer.stride, int)
+        return square and (layer.padding, layer.dilation, layer.ceil_mode) == (0, 1, False)
+    return isinstance(layer, nn.Flatten) and (layer.start_dim, layer.end_dim) == (1, -1)
 
 
 @torch.no_grad()
@@ -215,7 +245,7 @@ def quantize_network(model, inputs, bits=8, method="minmax", **options):
     Raises
     ------
     ValueError
-        For another kind of layer.
+        For another kind of layer, or pooling with padding, dilation, sides that differ or a rounded-up size.
     """
     options = {"per_channel": True, **options}
     first = grid = calibrate(inputs, make_grid=affine_grid, method=method)
@@ -229,9 +259,11 @@ def quantize_network(model, inputs, bits=8, method="minmax", **options):
             after = calibrate(seen, make_grid=affine_grid, method=method)
             steps.append((name, to_integer_layer(layer, grid, after, bits, **options)))
             grid = after
-        elif isinstance(layer, (nn.MaxPool2d, nn.Flatten)):
+        elif only_moves(layer):
             steps.append((name, layer))
-        elif not (isinstance(layer, nn.ReLU) and isinstance(children[i - 1][1], (nn.Linear, nn.Conv2d))):
+        elif not (
+            i and isinstance(layer, nn.ReLU) and isinstance(children[i - 1][1], (nn.Linear, nn.Conv2d))
+        ):
             raise ValueError(f"no integer form of {name}, {layer}: fold batch normalization first")
     return IntegerNetwork(first, steps, grid)
 

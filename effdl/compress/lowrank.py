@@ -49,7 +49,7 @@ def rank_for_energy(singular, share):
     """Smallest rank that keeps the share (0 to 1) of the energy, the sum of the squares; at least 1."""
     if not 0 <= share <= 1:
         raise ValueError(f"share={share} must be between 0 and 1")
-    kept = singular.square().cumsum(0)
+    kept = singular.double().square().cumsum(0)
     return min(len(singular), int((kept < share * kept[-1]).sum()) + 1)
 
 
@@ -76,6 +76,8 @@ def aware_svd(matrix, inputs, rank):
     """
     if not 1 <= rank <= min(matrix.shape):
         raise ValueError(f"rank={rank} must be from 1 to {min(matrix.shape)} for {tuple(matrix.shape)}")
+    if not len(inputs):
+        raise ValueError("the principal directions of the outputs need an example at least")
     weight = matrix.detach().double()
     outputs = inputs.detach().double() @ weight.T
     _, directions = torch.linalg.eigh(outputs.T @ outputs)  # from small to large
@@ -298,13 +300,14 @@ def factorize(model, ranks):
     model = copy.deepcopy(model)
     for name, choice in ranks.items():
         layer = dict(model.named_modules()).get(name)
-        if not isinstance(layer, nn.Linear | nn.Conv2d):
+        if not name or not isinstance(layer, nn.Linear | nn.Conv2d):
             raise ValueError(f"no linear layer or convolution {name!r} to factorize")
         usual = "linear" if isinstance(layer, nn.Linear) else "channel"
         named = isinstance(choice, tuple) and isinstance(choice[0], str)
         method, rank = choice if named else (usual, choice)
-        if method not in METHODS or (method == "linear") != (usual == "linear"):
-            raise ValueError(f"{name}: no method {method!r} for {type(layer).__name__}")
+        fits = method in METHODS and (method == "linear") == (usual == "linear")
+        if not fits or isinstance(rank, int) == (method == "tucker"):
+            raise ValueError(f"{name}: no method {method!r} with rank {rank!r} for {type(layer).__name__}")
         parent, _, last = name.rpartition(".")
         setattr(model.get_submodule(parent), last, METHODS[method](layer, rank))
     return model
@@ -339,8 +342,8 @@ def ranks_by_budget(spectra, costs, budget):
     ranks = {name: len(values) for name, values in energy.items()}
 
     def price(name):  # the logarithm of the kept share falls by about this much for each unit of cost
-        kept = energy[name][: ranks[name]].sum()
-        return (energy[name][ranks[name] - 1] / kept / costs[name]).item()
+        last, kept = energy[name][ranks[name] - 1].item(), energy[name][: ranks[name]].sum().item()
+        return last / kept / costs[name] if kept else 0.0
 
     while sum(ranks[name] * costs[name] for name in ranks) > budget:
         cheapest = min((name for name in ranks if ranks[name] > 1), key=price)

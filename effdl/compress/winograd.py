@@ -164,9 +164,10 @@ def convolve_tiles(images, transformed, transform, padding=0, rounding=None):
     tiles = cut_tiles(images, m, r, padding)
     batch, channels, rows, columns = tiles.shape[:4]
     data = rounding(nested(b_t, tiles.permute(4, 5, 0, 2, 3, 1)))
-    products = data.view(n * n, -1, channels) @ transformed.view(n * n, channels, -1)
-    products = rounding(products.view(n, n, batch, rows, columns, -1))
-    output = nested(a_t, products).permute(2, 5, 3, 0, 4, 1).reshape(batch, -1, rows * m, columns * m)
+    out = transformed.shape[-1]
+    products = data.view(n * n, batch * rows * columns, channels) @ transformed.view(n * n, channels, out)
+    products = rounding(products.view(n, n, batch, rows, columns, out))
+    output = nested(a_t, products).permute(2, 5, 3, 0, 4, 1).reshape(batch, out, rows * m, columns * m)
     return output[..., : images.shape[2] + 2 * padding - r + 1, : images.shape[3] + 2 * padding - r + 1]
 
 
@@ -191,6 +192,10 @@ def winograd_conv2d(images, weight, bias=None, *, m=2, padding=0, points=None, r
         raise ValueError(
             f"weight {tuple(weight.shape)} must be (out, in, r, r) with {images.shape[1]} channels in"
         )
+    if not images.is_floating_point() or images.dtype != weight.dtype:
+        raise ValueError(
+            f"images of {images.dtype}, weight of {weight.dtype}: both must be one floating type"
+        )
     transform = transforms(m, weight.shape[2], points)
     transformed = transform_weight(weight, transform, rounding)
     output = convolve_tiles(images, transformed, transform, padding, rounding)
@@ -202,15 +207,19 @@ def error_bound(images, weight, *, m=2, padding=0, points=None, unit=2.0**-24):
 
     The same algorithm runs on absolute values, in float64. A product passes at most K = 4 n + 2 r + channels + 6
     roundings on its way to an output, so the bound is K u / (1 - K u) times that, with the unit roundoff u of the format
-    (2^-24 for float32). Underflow is left out. Chapter 11 derives it.
+    (2^-24 for float32). Underflow, a bias and `rounding` are left out. Chapter 11 derives it.
 
-    Returns a float64 tensor of the output's shape.
+    Returns a float64 tensor of the output's shape; ValueError when K u is 1 or more.
     """
     transform = transforms(m, weight.shape[2], points)
     absolute = Transform(*(abs(matrix) for matrix in transform))
     transformed = transform_weight(weight.abs().double(), absolute)
     size = convolve_tiles(images.abs().double(), transformed, absolute, padding)
     roundings = 4 * len(transform.g) + 2 * weight.shape[2] + weight.shape[1] + 6
+    if roundings * unit >= 1:
+        raise ValueError(
+            f"{roundings} roundings of {unit} each: in so coarse a format there is no such bound"
+        )
     return size * (roundings * unit / (1 - roundings * unit))
 
 
