@@ -136,8 +136,9 @@ def test_types_of_values():
     ("values", "k", "init", "message"),
     [
         ([], 2, "linear", "needs values"),
-        ([1.0, float("nan")], 2, "linear", "finite"),
+        ([1.0, float("nan")], 2, "linear", "1 of 2 values are not finite"),
         ([1.0, float("inf")], 2, "linear", "finite"),
+        ([0, 1, 2, 9, 10], 2, "linear", "needs floats, not torch.int64"),
         ([1.0], 0, "linear", "k=0"),
         ([1.0], 2, "uniform", "init='uniform'"),
     ],
@@ -202,6 +203,17 @@ def test_more_bits_less_error():
 def test_what_cannot_be_shared(bits, message):
     with pytest.raises(ValueError, match=message):
         share(models.mlp(), bits)
+
+
+@pytest.mark.parametrize("bits", [{"fc1.weight": 2, "fc9.weight": 4}, {"fc1.weight": 2, "fc2.weight": 0}, 2])
+def test_a_model_that_cannot_be_shared_stays_as_it_was(bits):
+    model = models.mlp()
+    with torch.no_grad():
+        model.fc3.weight[0, 0] = float("nan")
+    before = model.fc1.weight.detach().clone()
+    with pytest.raises(ValueError, match=r"fc9|bits=0|not finite"):
+        share(model, bits)
+    assert torch.equal(model.fc1.weight, before)
 
 
 # Training the centroids

@@ -46,9 +46,12 @@ def test_twn_rule_is_nearly_best_for_a_normal_distribution():
     assert ternary.ternary_error(weight, rule) <= 1.01 * ternary.ternary_error(weight, best)
 
 
-def test_best_threshold_needs_a_weight():
+def test_best_threshold_needs_finite_weights():
     with pytest.raises(ValueError, match="no weight"):
         ternary.best_threshold(torch.zeros(0))
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="must be finite"):
+            ternary.best_threshold(torch.tensor([1.0, value]))
 
 
 def test_twn_gradient_goes_straight_through():
@@ -123,3 +126,27 @@ def test_shifts_equal_products_in_integers(seed, bits, n):
 def test_shifts_need_powers_of_two(weight):
     with pytest.raises(ValueError, match="powers of two"):
         ternary.to_shifts(np.array(weight))
+
+
+def test_shifts_refuse_sums_that_int64_cannot_hold():
+    sign, shift, _ = ternary.to_shifts(Log2(7, -1).quantize(np.array([[0.5, 2.0**-62]])))
+    assert shift.max() == 61
+    with pytest.raises(ValueError, match="may need 70 bits"):  # 7 for 127, 61, and 2 for two summands
+        ternary.shift_matmul(np.array([[127, 127]], np.int8), sign, shift)
+    sign, shift = np.array([[1]]), np.array([[60]])
+    assert ternary.shift_matmul(np.array([[-3]]), sign, shift).item() == -3 * 2**60  # 63 bits
+    for x in (np.array([[-4]]), np.array([[2**63]], np.uint64), np.array([[-(2**63)]])):
+        with pytest.raises(ValueError, match="int64 has 63"):
+            ternary.shift_matmul(x, sign, shift)
+
+
+def test_shifts_refuse_what_is_no_integer():
+    with pytest.raises(ValueError, match="integers, not float64"):
+        ternary.shift_matmul(np.array([[0.5]]), np.array([[1]]), np.array([[0]]))
+
+
+def test_log_weights_of_8_bits_need_a_large_weight():
+    assert ternary.LogWeight(7)(torch.tensor([1e-3, 0.5])).tolist() == [2.0**-10, 0.5]
+    assert ternary.LogWeight(8)(torch.tensor([0.75])).item() == 1
+    with pytest.raises(ValueError, match="below 2"):
+        ternary.LogWeight(8)(torch.tensor([0.74]))

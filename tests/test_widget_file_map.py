@@ -41,6 +41,12 @@ def test_a_file_by_hand():
     assert tensors["b"] == {"directory": 1 + 1 + 3 + 4 + 4, "checksums": 4, "numbers": 0}
     assert tensors[FILE] == {"header": 16, "checksums": 4}
     assert numbers == {"w": 120, "b": 0}
+    assert at(tensors, numbers, "b", ALL_PARTS) == (
+        13 + 4,
+        17 / len(data),
+        0,
+        0,
+    )  # bytes for no number at all
 
 
 def test_what_it_says():

@@ -99,10 +99,11 @@ def nearest_codes(values, centroids, chunk=2**20):
 
 
 def kmeans(values, k, init="linear", seed=0, iterations=100_000):
-    """Cluster numbers by k-means (Lloyd's algorithm), exactly and in one dimension.
+    """Cluster numbers by k-means (Lloyd's algorithm), in one dimension.
 
     The values are sorted once. A cluster is then a range of them, its sum a difference of two prefix sums, and an
-    iteration moves k - 1 boundaries, however many values there are.
+    iteration moves k - 1 boundaries, however many values there are. Means are exact up to the
+    rounding of these float64 sums.
 
     Parameters
     ----------
@@ -121,14 +122,18 @@ def kmeans(values, k, init="linear", seed=0, iterations=100_000):
     Raises
     ------
     ValueError
-        When there is no value or one is not finite, when k is below 1, or for an unknown `init`.
+        When the values are not floats, when there is none or one is not finite, when k is below 1, or for an unknown `init`.
 
     Source: Han et al., 2016, section 3.1, equation 2.
     """
     values = values.detach().cpu()
+    if not values.is_floating_point():
+        raise ValueError(f"k-means needs floats, not {values.dtype}: their means would be cut to integers")
     flat = values.flatten().numpy() if values.dtype == torch.float64 else values.flatten().float().numpy()
-    if flat.size == 0 or not np.isfinite(flat).all():
-        raise ValueError(f"k-means needs values, all of them finite; got {flat.size} values")
+    if flat.size == 0:
+        raise ValueError("k-means needs values, and there is none")
+    if not np.isfinite(flat).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(flat))} of {flat.size} values are not finite")
     if k < 1:
         raise ValueError(f"k={k} must be 1 or more")
     ordered = np.sort(flat)
@@ -167,17 +172,19 @@ def share(model, bits, init="linear", seed=0):
     Raises
     ------
     ValueError
-        For a name that is not in `prunable(model)`, or bits outside 1 to 16.
+        For a name that is not in `prunable(model)`, bits outside 1 to 16, or weights that `kmeans` refuses. The model is
+        then as it was.
     """
     weights = prunable(model)
-    shared = {}
-    for name, width in (bits if isinstance(bits, dict) else dict.fromkeys(weights, bits)).items():
+    widths = bits if isinstance(bits, dict) else dict.fromkeys(weights, bits)
+    for name, width in widths.items():
         if name not in weights:
             raise ValueError(f"no weight {name!r} to share; there are {', '.join(weights)}")
         if not 1 <= width <= 16:
             raise ValueError(f"{name}: bits={width} must be from 1 to 16")
-        shared[name] = share_tensor(weights[name], 2**width, init, seed)
-        weights[name].copy_(look_up(*shared[name]))
+    shared = {name: share_tensor(weights[name], 2**width, init, seed) for name, width in widths.items()}
+    for name, pair in shared.items():
+        weights[name].copy_(look_up(*pair))
     return shared
 
 
@@ -223,7 +230,8 @@ def train_codebooks(model, shared, train, *, epochs, lr=1e-3, batch_size=64, see
     """Train the centroids, and nothing else, with Adam on the cross-entropy; in place.
 
     After every step each weight is the centroid of its code again, and zeros are zero. The codebooks in `shared` are
-    changed along; they need not stay in order.
+    changed along; they need not stay in order. The model stays in the mode that it is in: call `model.train()` before if
+    it has dropout or batch normalization.
 
     Parameters
     ----------

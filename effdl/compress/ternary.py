@@ -44,10 +44,12 @@ def best_threshold(weight):
     Raises
     ------
     ValueError
-        When there is no weight.
+        When there is no weight, or one is not finite.
     """
     if weight.numel() == 0:
         raise ValueError("there is no weight to choose a threshold for")
+    if not weight.isfinite().all():
+        raise ValueError("the weights must be finite to choose a threshold for them")
     size = weight.detach().abs().flatten().double().sort(descending=True).values
     gain = size.cumsum(0).square() / torch.arange(1, len(size) + 1)
     gain[:-1][size[:-1] == size[1:]] = -1  # equal magnitudes cannot be told apart by a threshold
@@ -119,7 +121,18 @@ def log_format(weight, bits):
 
 
 class LogWeight(nn.Module):
-    """Parametrization by powers of two of `bits` bits, sign and zero included."""
+    """Parametrization by powers of two of `bits` bits, sign and zero included.
+
+    Parameters
+    ----------
+    bits : int from 2 to 7. With 8 the smallest power lies 126 places below the largest, which float32 holds only where
+        the largest magnitude of the weights is 0.75 or more.
+
+    Raises
+    ------
+    ValueError
+        In `forward`, from `Log2`, for bits outside 2 to 8 or powers that float32 cannot hold.
+    """
 
     def __init__(self, bits):
         super().__init__()
@@ -155,8 +168,21 @@ def shift_matmul(x, sign, shift):
     """Integers x (m, n) times sign * 2**shift (k, n), transposed: shifts and additions only; int64 (m, k).
 
     The real product is the result times 2**lowest of `to_shifts`, times the scale of x.
+
+    Raises
+    ------
+    ValueError
+        When x does not hold integers, or a sum might not fit into 63 bits: the bits of the largest |x|, the largest
+        shift and the bits of n together.
     """
-    x = np.asarray(x, np.int64)
+    x = np.asarray(x)
+    if x.dtype.kind not in "iu":
+        raise ValueError(f"x must hold integers, not {x.dtype}")
+    largest = max(int(x.max(initial=0)), -int(x.min(initial=0)))
+    bits = largest.bit_length() + int(shift.max(initial=0)) + x.shape[1].bit_length()
+    if bits > 63:
+        raise ValueError(f"the sums may need {bits} bits, and int64 has 63: take weights of fewer bits")
+    x = x.astype(np.int64)
     result = np.zeros((len(x), len(sign)), np.int64)
     for amount in np.unique(shift):
         add = ((shift == amount) & (sign > 0)).T

@@ -18,8 +18,8 @@ export function at(tensors, numbers, tensor, part) {
   const whole = total(Object.values(tensors).flatMap((parts) => Object.values(parts)));
   const rows = tensor === ALL_TENSORS ? Object.values(tensors) : [tensors[tensor]];
   const size = total(rows.flatMap((parts) => Object.entries(parts).filter(([name]) => part === ALL_PARTS || part === name).map(([, size]) => size)));
-  const weights = numbers[tensor] || total(Object.values(numbers));
-  return { size, share: size / whole, weights, bits: (8 * size) / weights };
+  const weights = tensor in numbers ? numbers[tensor] : total(Object.values(numbers));
+  return { size, share: size / whole, weights, bits: weights ? (8 * size) / weights : 0 };
 }
 
 export default {

@@ -33,7 +33,7 @@ class Readout(NamedTuple):
     size: int  # bytes
     share: float  # of the file
     weights: int  # numbers in the tensor, or in all of them
-    bits: float  # bits that this takes for each of them
+    bits: float  # bits that this takes for each of them, 0 where there is none
 
 
 def file_map(data: bytes) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
@@ -51,8 +51,8 @@ def at(tensors: dict, numbers: dict, tensor: str, part: str) -> Readout:
     whole = sum(size for parts in tensors.values() for size in parts.values())
     rows = tensors.values() if tensor == ALL_TENSORS else [tensors[tensor]]
     size = sum(size for parts in rows for name, size in parts.items() if part in (ALL_PARTS, name))
-    weights = numbers.get(tensor) or sum(numbers.values())
-    return Readout(size, size / whole, weights, 8 * size / weights)
+    weights = numbers[tensor] if tensor in numbers else sum(numbers.values())
+    return Readout(size, size / whole, weights, 8 * size / weights if weights else 0.0)
 
 
 class FileMap(Widget):

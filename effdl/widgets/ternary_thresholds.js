@@ -44,25 +44,6 @@ export function curve(weights) {
   return Array.from({ length: STEPS }, (_, step) => atThreshold(weights, largest * (step / STEPS)));
 }
 
-/** TWN's rule: 0.7 times the mean magnitude. */
-export function rule(weights) {
-  let total = 0;
-  for (const weight of weights) total += Math.abs(weight);
-  return (0.7 * total) / weights.length;
-}
-
-/** The threshold with the smallest error for one scale; as `optimum` in Python. */
-export function optimum(weights) {
-  const size = Float64Array.from(weights, Math.abs).sort().reverse();
-  let [sum, most, best] = [0, -Infinity, 0];
-  for (let i = 0; i < size.length; i++) {
-    sum += size[i];
-    const gain = size[i] === (size[i + 1] ?? 0) ? -1 : (sum * sum) / (i + 1);
-    if (gain > most) [most, best] = [gain, i];
-  }
-  return (size[best] + (size[best + 1] ?? 0)) / 2;
-}
-
 /** The weights of one layer, out of the model's buffer. */
 export function read(model) {
   const values = typed(model.get("values"), Float32Array);
@@ -107,7 +88,8 @@ export default {
       const name = model.get("layer");
       const weights = weightsOf(name);
       if (!known.has(name)) {
-        known.set(name, { weights, points: curve(weights), twn: rule(weights), best: optimum(weights), largest: largestOf(weights) });
+        const [twn, best] = ["rules", "optima"].map((each) => model.get(each)[model.get("layers").indexOf(name)]);
+        known.set(name, { weights, points: curve(weights), twn, best, largest: largestOf(weights) });
       }
       return known.get(name);
     }

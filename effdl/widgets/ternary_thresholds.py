@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+import torch
 import traitlets
 
+from effdl.compress.ternary import best_threshold, twn_threshold
 from effdl.widgets.base import Widget, module, pack, significant
 from effdl.widgets.quantization_grid import sample
 
@@ -57,18 +59,16 @@ def thresholds(weights) -> np.ndarray:
 
 def rule(weights) -> float:
     """TWN's rule: 0.7 times the mean magnitude."""
-    size = np.abs(np.asarray(weights, dtype=np.float64))
-    return 0.7 * _total(size) / size.size
+    return twn_threshold(_tensor(weights)).item()
 
 
 def optimum(weights) -> float:
-    """The threshold with the smallest error for one scale, half way between two magnitudes; the larger one on a tie."""
-    size = np.sort(np.abs(np.asarray(weights, dtype=np.float64)))[::-1]
-    gain = np.cumsum(size) ** 2 / np.arange(1, size.size + 1)
-    following = np.append(size[1:], 0.0)
-    gain[size == following] = -1  # equal magnitudes cannot be told apart; nor zeros from nothing
-    best = int(gain.argmax())
-    return float((size[best] + following[best]) / 2)
+    """The threshold with the smallest error for one scale, half way between two magnitudes."""
+    return best_threshold(_tensor(weights))
+
+
+def _tensor(weights):
+    return torch.from_numpy(np.asarray(weights, dtype=np.float64))
 
 
 def _total(values: np.ndarray) -> float:
@@ -96,6 +96,8 @@ class TernaryThresholds(Widget):
     sizes = traitlets.List(traitlets.Int()).tag(sync=True)  # weights of each layer before sampling
     lengths = traitlets.List(traitlets.Int()).tag(sync=True)  # and after
     values = traitlets.Bytes().tag(sync=True)  # float32, layer after layer
+    rules = traitlets.List(traitlets.Float()).tag(sync=True)  # TWN's threshold for each layer
+    optima = traitlets.List(traitlets.Float()).tag(sync=True)  # and the best one
     layer = traitlets.Unicode().tag(sync=True)
     step = traitlets.Int(40, min=0, max=STEPS - 1).tag(sync=True)
 
@@ -112,6 +114,8 @@ class TernaryThresholds(Widget):
             layers=list(weights),
             sizes=[int(values.size) for values in arrays],
             lengths=[len(values) for values in self._samples.values()],
+            rules=[rule(values) for values in self._samples.values()],
+            optima=[optimum(values) for values in self._samples.values()],
             values=pack(np.concatenate(list(self._samples.values())), "f4"),
             layer=layer,
             **traits,

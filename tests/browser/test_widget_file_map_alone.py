@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 
 from effdl import models
 from effdl.compress.container import compress
@@ -22,7 +23,13 @@ def widget(**options):
     pruned = compress(model)
     share(model, 3)
     return FileMap(
-        {"pruned": pruned, "shared": compress(model), "dense": compress(models.convnet())}, **options
+        {
+            "pruned": pruned,
+            "shared": compress(model),
+            "dense": compress(models.convnet()),
+            "with an empty tensor": compress({"w": torch.ones(3), "none": torch.zeros(0)}),
+        },
+        **options,
     )
 
 

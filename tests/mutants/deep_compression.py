@@ -233,6 +233,9 @@ MUTANTS["file-check"] = {
             'np.frombuffer(take(size), "<f4").astype(np.float32).reshape(rows, columns)',
             'np.resize(np.frombuffer(take(size).ljust(4, b"\\0")[: size // 4 * 4], "<f4"), (rows, columns))',
         ),
+        "rows, columns and size without a look at the end": FILE.replace(
+            'struct.unpack("<HHI", take(8))', 'struct.unpack_from("<HHI", body, place)'
+        ).replace("        if size != 4", "        place += 8\n        if size != 4"),
         "column by column": FILE.replace(".reshape(rows, columns)", '.reshape(rows, columns, order="F")'),
         "the highest byte first": FILE.replace("<f4", ">f4"),
         "an empty dict for a damaged file": FILE.replace('raise ValueError("damaged")', "return {}"),
