@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorly.cp_tensor import cp_to_tensor
+from tensorly.tenalg import svd_interface
 from torch import nn
 
 from effdl import models
@@ -97,6 +98,27 @@ def test_unfold_and_khatri_rao_fit_together():
     for axis in range(3):
         others = factors[:axis] + factors[axis + 1 :]
         torch.testing.assert_close(lowrank.unfold(tensor, axis), factors[axis] @ lowrank.khatri_rao(others).T)
+
+
+def by_tensorly(matrix, rank):
+    u, singular, v = svd_interface(matrix.detach().double().numpy(), n_eigenvecs=rank)
+    return torch.from_numpy(u * singular @ v)
+
+
+@pytest.mark.parametrize("rank", [1, 3, 8])
+def test_svd_and_both_splits_beside_tensorly(rank):
+    layer = nn.Conv2d(8, 12, 3)
+    left, right, _ = lowrank.truncated_svd(layer.weight.flatten(1), rank)
+    torch.testing.assert_close(left @ right, by_tensorly(layer.weight.flatten(1), rank))
+    first, second = lowrank.factor_channel(layer, rank)
+    whole = torch.einsum("rshw,tr->tshw", first.weight, second.weight[..., 0, 0]).flatten(1)
+    torch.testing.assert_close(
+        whole.double(), by_tensorly(layer.weight.flatten(1), rank), atol=1e-6, rtol=1e-5
+    )
+    first, second = lowrank.factor_spatial(layer, rank)
+    whole = torch.einsum("rsh,trw->shtw", first.weight[..., 0], second.weight[:, :, 0]).reshape(24, 36)
+    matrix = layer.weight.permute(1, 2, 0, 3).reshape(24, 36)
+    torch.testing.assert_close(whole.double(), by_tensorly(matrix, rank), atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:Trying to compute SVD")
