@@ -207,6 +207,8 @@ def _coded(cursor: _Cursor, name: str, shape: tuple[int, ...], kind: int) -> Sto
         array = from_relative_index(gaps, values, shape)
     except ValueError as error:
         raise cursor.fail(f"the relative indices lead too far: {error}") from error
+    except MemoryError as error:
+        raise cursor.fail(f"the shape {shape} needs more memory than there is") from error
     return StoredTensor(
         name, array, ("raw", "sparse", "shared")[kind], parts, index_bits, codebook, gaps, codes
     )

@@ -276,6 +276,15 @@ def test_two_tensors_of_one_name():
         parse(forged(data.replace(b"\x01b", b"\x01a", 1)))
 
 
+def test_a_shape_beyond_the_memory(monkeypatch):
+    def no_memory(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(layout, "from_relative_index", no_memory)
+    with pytest.raises(CompressedFileError, match=r"tensor 'fc1.weight': the shape \(40, 70\) needs more memory"):
+        parse(DATA)
+
+
 def test_a_number_that_is_not_finite():
     data = compress({"a": torch.ones(1)})
     with pytest.raises(
