@@ -281,7 +281,9 @@ def test_a_shape_beyond_the_memory(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(layout, "from_relative_index", no_memory)
-    with pytest.raises(CompressedFileError, match=r"tensor 'fc1.weight': the shape \(40, 70\) needs more memory"):
+    with pytest.raises(
+        CompressedFileError, match=r"tensor 'fc1.weight': the shape \(40, 70\) needs more memory"
+    ):
         parse(DATA)
 
 
