@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from effdl.compress.quantization import fake_quantize, symmetric_grid
 from effdl.widgets import QuantizationGrid
-from effdl.widgets.quantization_grid import MOST, best, errors, sample
+from effdl.widgets.layers import MOST, sample
+from effdl.widgets.quantization_grid import best, errors
 
 
 def test_by_hand():

@@ -43,8 +43,8 @@ def test_summary_and_cut_rank():
     ("arguments", "message"),
     [
         (({},), "one layer at least"),
-        (({"a": np.eye(2)}, {"b": 3}), "none of"),
-        (({"a": np.eye(2)}, None, {"b": (1, 2)}), "none of"),
+        (({"a": np.eye(2)}, {"b": 3}), "unknown layer"),
+        (({"a": np.eye(2)}, None, {"b": (1, 2)}), "unknown layer"),
         (({"a": np.eye(6)}, None, {"a": (2, 2)}), "do not fill"),
         (({"a": np.ones(3)},), "two axes"),
         (({"a": np.zeros((3, 3))},), "not all zero"),
@@ -54,7 +54,7 @@ def test_summary_and_cut_rank():
 def test_what_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Spectrum(*arguments)
-    with pytest.raises(ValueError, match="none of"):
+    with pytest.raises(ValueError, match="unknown layer"):
         Spectrum({"a": np.eye(2)}, layer="b")
     with pytest.raises(traitlets.TraitError, match="1 or more"):
         Spectrum({"a": np.eye(2)}, rank=0)

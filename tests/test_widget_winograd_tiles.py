@@ -69,7 +69,7 @@ def test_summary_and_state():
         ((np.ones(8), np.ones((3, 3))), {}, "an image"),
         ((np.ones((8, 8)), np.ones((3, 2))), {}, "square kernel"),
         ((np.ones((2, 8)), np.ones((5, 5))), {}, "does not fit"),
-        ((np.ones((8, 8)), np.ones((3, 3))), {"size": 3}, "must be one of"),
+        ((np.ones((8, 8)), np.ones((3, 3))), {"size": 3}, "unknown size 3"),
         ((np.ones((8, 8)), np.ones((3, 3))), {"errors": {"fp32": {2: 0.0}}}, "above 0"),
     ],
 )

@@ -32,6 +32,26 @@ class Widget(anywidget.AnyWidget):
         return f"<{type(self).__name__}: {self.summary()}>"
 
 
+def array(values, dtype=None) -> np.ndarray:
+    """Return an array of numbers, a tensor's too."""
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=dtype)
+
+
+def known(name, names: list, what: str):
+    """Return `name`, or the first of `names` for None.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or `name` is not among them.
+    """
+    if not names:
+        raise ValueError(f"give one {what} at least")
+    if name is not None and name not in names:
+        raise ValueError(f"unknown {what} {name!r}; there are {names}")
+    return names[0] if name is None else name
+
+
 def pack(values, dtype: str) -> bytes:
     """Return `values` as the little-endian bytes that the browser reads as a typed array."""
     return np.ascontiguousarray(values, dtype=np.dtype(dtype).newbyteorder("<")).tobytes()

@@ -94,10 +94,7 @@ export function atIteration(layer, steps, iteration) {
 export default {
   render({ model, el }) {
     root(el, "codebook", "Codebook of shared weights");
-    const set = (name, value) => {
-      model.set(name, value);
-      model.save_changes();
-    };
+    const set = setter(model);
     const restart = (name, value) => {
       model.set(name, value);
       set("iteration", 0);
@@ -105,17 +102,14 @@ export default {
     const layer = choice("Layer", model.get("layers"), model.get("layer"), (value) => restart("layer", value));
     const init = choice("Start", INITS, model.get("init"), (value) => restart("init", value));
     const bits = choice("Bits of a code", BITS.map(String), String(model.get("bits")), (value) => restart("bits", Number(value)));
-    const range = element("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Iteration of k-means" });
-    range.addEventListener("input", () => set("iteration", range.valueAsNumber));
-    const shown = element("output", {});
+    const slider = sliderRow("Iteration", { name: "Iteration of k-means" }, (iteration) => set("iteration", iteration));
     const play = element("button", { type: "button", onclick: () => (timer ? pause() : run()) }, "Play");
     const picture = element("div");
     const readout = element("div", { class: "wts-readout" });
     el.append(
       element("div", { class: "wts-row" }, layer.field, init.field, bits.field, play),
       element("div", { class: "wts-panels" }, picture),
-      element("div", { class: "wts-slider" }, element("span", { "aria-hidden": "true" }, "Iteration"), range, shown),
-      readout,
+      slider.row, readout,
     );
 
     let [timer, key, data, steps] = [null, "", null, []];
@@ -134,7 +128,7 @@ export default {
       }, Math.max(60, Math.min(400, 6000 / (last() + 1))));
     }
 
-    function show() {
+    function show(width) {
       const wanted = ["layer", "init", "bits"].map((name) => model.get(name));
       if (key !== wanted.join("\n")) {
         pause();
@@ -145,13 +139,13 @@ export default {
       layer.select.value = wanted[0];
       init.select.value = wanted[1];
       bits.select.value = String(wanted[2]);
-      range.max = last();
+      slider.range.max = last();
       const iteration = Math.min(model.get("iteration"), last());
-      range.value = iteration;
+      slider.range.value = iteration;
       const now = atIteration(data, steps, iteration);
-      shown.textContent = `${iteration} of ${now.iterations}`;
+      slider.shown.textContent = `${iteration} of ${now.iterations}`;
       const empty = now.counts.filter((count) => !count).length;
-      range.setAttribute("aria-valuetext", `${iteration} of ${now.iterations}: error ${percent(now.error / now.energy)} of the energy`);
+      slider.range.setAttribute("aria-valuetext", `${iteration} of ${now.iterations}: error ${percent(now.error / now.energy)} of the energy`);
       const zeros = data.weights - data.nonzero;
       const sampled = data.values.length < data.nonzero ? `a sample of ${significant(data.nonzero)}` : "all that are not zero";
       readout.replaceChildren(
@@ -160,19 +154,14 @@ export default {
         entry("Empty clusters", String(empty), empty ? "their centroids stay" : "every centroid is used"),
         entry("Weights", significant(data.values.length), sampled),
       );
-      const width = plot.width();
       if (!width) return;
       picture.replaceChildren(drawClusters(width, data, now), drawPaths(width, data, steps, iteration));
     }
 
-    const plot = atWidth(picture, show);
-    const watched = "change:layer change:init change:bits change:iteration";
-    model.on(watched, show);
-    show();
+    const stop = keepShown(model, ["layer", "init", "bits", "iteration"], picture, show);
     return () => {
       pause();
-      plot.stop();
-      model.off(watched, show);
+      stop();
     };
   },
 };
@@ -186,21 +175,17 @@ function limits({ values }) {
 /** The histogram, with the clusters' boundaries (dashed) and centroids. */
 function drawClusters(width, data, now) {
   const { low, high } = limits(data);
-  const bins = new Array(Math.max(24, Math.min(120, Math.floor(width / 6)))).fill(0);
-  for (const value of data.values) bins[Math.min(bins.length - 1, Math.floor(((value - low) / (high - low)) * bins.length))] += 1;
+  const bins = Math.max(24, Math.min(120, Math.floor(width / 6)));
   const label = `Histogram of ${significant(data.values.length)} weights with ${now.centroids.length} centroids ` +
     `from ${significant(now.centroids[0])} to ${significant(now.centroids.at(-1))}.`;
-  const { svg, x, top, bottom, left } = drawBars(width, bins, { low, high, label });
+  const { svg, x, top, bottom, left } = drawHistogram(width, data.values, { low, high, label, bins });
   for (const value of now.boundaries) svg.append(shape("path", { class: "mark", d: `M${x(value).toFixed(2)} ${top}V${bottom}` }));
   for (const value of now.centroids) {
     svg.append(shape("path", { class: "threshold", d: `M${x(value).toFixed(2)} ${top}V${bottom}` }));
     svg.append(shape("circle", { class: "threshold-fill", cx: x(value).toFixed(2), cy: top, r: 4 }));
   }
-  svg.append(
-    shape("path", { class: "threshold", d: `M${left} ${bottom + 27}h16` }),
-    shape("text", { x: left + 21, y: bottom + 31 }, "centroid"),
-    shape("path", { class: "mark", d: `M${left + 80} ${bottom + 27}h16` }),
-    shape("text", { x: left + 101, y: bottom + 31 }, "boundary"));
+  lineKey(svg, left, bottom + 31, "threshold", "centroid");
+  lineKey(svg, left + 80, bottom + 31, "mark", "boundary");
   return svg;
 }
 

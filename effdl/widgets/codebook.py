@@ -7,7 +7,7 @@ import numpy as np
 import traitlets
 
 from effdl.compress.sharing import first_centroids, kmeans_step
-from effdl.widgets.base import Widget, module, pack, significant
+from effdl.widgets.base import Widget, array, known, module, pack, significant
 
 SAMPLE = 4096  # of a larger layer so many weights are handed over, evenly spaced in rank
 MOST = 400  # iterations at most
@@ -88,7 +88,7 @@ class Codebook(Widget):
         If there is no layer, or a layer has no nonzero weight.
     """
 
-    _esm = module("common.js", "bars.js", "codebook.js")
+    _esm = module("common.js", "plot.js", "codebook.js")
 
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     layer = traitlets.Unicode().tag(sync=True)
@@ -101,22 +101,17 @@ class Codebook(Widget):
 
     def __init__(self, weights, *, layer=None, seed=0, **traits):
         """See the class."""
-        if not weights:
-            raise ValueError("weights must hold one layer at least: {layer: array}")
-        arrays = {
-            name: np.asarray(w.detach().cpu() if hasattr(w, "detach") else w) for name, w in weights.items()
-        }
-        if layer is not None and layer not in arrays:
-            raise ValueError(f"unknown layer {layer!r}; there are {list(arrays)}")
-        self._ordered = {name: sample(array) for name, array in arrays.items()}
-        self._sparse = {name: bool((array == 0).any()) for name, array in arrays.items()}
+        layer = known(layer, list(weights), "layer")
+        arrays = {name: array(values) for name, values in weights.items()}
+        self._ordered = {name: sample(values) for name, values in arrays.items()}
+        self._sparse = {name: bool((values == 0).any()) for name, values in arrays.items()}
         self._seed = seed
         super().__init__(
             layers=list(arrays),
-            layer=layer or next(iter(arrays)),
+            layer=layer,
             counts=[
-                [array.size, int(np.count_nonzero(array)), self._ordered[name].size]
-                for name, array in arrays.items()
+                [values.size, int(np.count_nonzero(values)), self._ordered[name].size]
+                for name, values in arrays.items()
             ],
             values=pack(np.concatenate(list(self._ordered.values())), "f4"),
             starts=pack(

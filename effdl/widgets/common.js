@@ -92,6 +92,34 @@ function atWidth(host, draw) {
   return { width: () => width, stop: () => observer.disconnect() };
 }
 
+/** setter(model)(name, value) changes the model, and tells Python of it where there is a kernel. */
+const setter = (model) => (name, value) => {
+  model.set(name, value);
+  model.save_changes();
+};
+
+/** Call show(width) now, when one of the traits changes, and when the width of `host` does; the width is 0 until the host
+ *  is laid out. Returns the function that stops it. */
+function keepShown(model, traits, host, show) {
+  const plot = atWidth(host, show);
+  const again = () => show(plot.width());
+  const watched = traits.map((name) => `change:${name}`).join(" ");
+  model.on(watched, again);
+  again();
+  return () => {
+    plot.stop();
+    model.off(watched, again);
+  };
+}
+
+/** A slider with its label before it and its value, to be filled in, behind it: { row, range, shown }. */
+function sliderRow(label, { min = 0, max = 1, name = label }, oninput) {
+  const range = element("input", { type: "range", min, max, step: 1, "aria-label": name, oninput: () => oninput(range.valueAsNumber) });
+  const shown = element("output", {});
+  const row = element("div", { class: "wts-slider" }, element("span", { "aria-hidden": "true" }, label), range, shown);
+  return { row, range, shown };
+}
+
 /** A labelled <select>: choice("layer", names, chosen, (name) => ...). */
 function choice(label, names, chosen, onchange) {
   const select = element("select", { onchange: () => onchange(select.value) });

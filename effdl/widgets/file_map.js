@@ -44,7 +44,9 @@ export default {
       select.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
       select.value = chosen;
     };
-    function show() {
+    let wide = 0; // kept for the choice of the bars, which is no trait
+    function show(width = wide) {
+      wide = width;
       const [tensors, numbers] = [model.get("tensors")[model.get("file")], model.get("numbers")[model.get("file")]];
       const chosen = { tensor: model.get("tensor") in tensors ? model.get("tensor") : ALL_TENSORS, part: model.get("part") };
       const used = Object.keys(PARTS).filter((name) => Object.values(tensors).some((parts) => name in parts));
@@ -60,18 +62,10 @@ export default {
         entry("Bits a number", significant(now.bits), `for ${significant(now.weights)} numbers`),
         entry("Times smaller than float32", significant((4 * whole.weights) / whole.size), "the whole file"),
       );
-      const width = plot.width();
       if (width) picture.replaceChildren(draw(width, tensors, chosen, scale.select.value, (choice) => set(choice)));
     }
 
-    const plot = atWidth(picture, show);
-    const watched = "change:file change:tensor change:part";
-    model.on(watched, show);
-    show();
-    return () => {
-      plot.stop();
-      model.off(watched, show);
-    };
+    return keepShown(model, ["file", "tensor", "part"], picture, show);
   },
 };
 

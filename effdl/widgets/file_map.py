@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import traitlets
 
-from effdl.widgets.base import Widget, module, significant
+from effdl.widgets.base import Widget, known, module, significant
 from hwsim.compressed_file import MAGIC, parse
 
 FILE = "the file itself"  # what belongs to no tensor
@@ -81,17 +81,14 @@ class FileMap(Widget):
 
     def __init__(self, files, *, file=None, **traits):
         """See the class."""
-        if not files:
-            raise ValueError("files must hold one file at least: {name: bytes}")
-        if file is not None and file not in files:
-            raise ValueError(f"unknown file {file!r}; there are {list(files)}")
+        file = known(file, list(files), "file")
         maps = {name: file_map(data) for name, data in files.items()}
         for name, (_, numbers) in maps.items():
             if not sum(numbers.values()):
                 raise ValueError(f"the file {name!r} holds no numbers")
         super().__init__(
             files=list(files),
-            file=file or next(iter(files)),
+            file=file,
             tensors={name: tensors for name, (tensors, _) in maps.items()},
             numbers={name: numbers for name, (_, numbers) in maps.items()},
             **traits,

@@ -1,14 +1,11 @@
 // Draws the weights of a layer on a grid of few codes, and the errors of clipping and rounding over the grid's range.
 
 const STEPS = 100;
-const BARS = 80;
 
 /** Squared errors of a grid of `bits` bits that ends at `percent` of the largest size; as `errors` in Python. */
 export function errors(weights, bits, percent) {
   const codes = 2 ** (bits - 1) - 1;
-  let largest = 0;
-  for (const weight of weights) largest = Math.max(largest, Math.abs(weight));
-  const limit = largest * (percent / STEPS);
+  const limit = largestOf(weights) * (percent / STEPS);
   const step = limit ? limit / codes : 1;
   let [energy, clipping, rounding, clipped] = [0, 0, 0, 0];
   for (const weight of weights) {
@@ -39,36 +36,15 @@ export function best(points) {
   return points.reduce((least, point, i) => (point.total < points[least].total ? i : least), 0) + 1;
 }
 
-/** The weights of one layer, out of the model's buffer. */
-export function read(model) {
-  const values = typed(model.get("values"), Float32Array);
-  const ends = [];
-  for (const length of model.get("lengths")) ends.push((ends.at(-1) ?? 0) + length);
-  return (layer) => {
-    const i = model.get("layers").indexOf(layer);
-    return values.subarray(ends[i] - model.get("lengths")[i], ends[i]);
-  };
-}
-
 export default {
   render({ model, el }) {
     root(el, "grid-of-codes", "Quantization grid");
     const weightsOf = read(model);
     const curves = new Map(); // 100 points for a layer and a number of bits, computed once
-    const set = (name, value) => {
-      model.set(name, value);
-      model.save_changes();
-    };
+    const set = setter(model);
     const layer = choice("Layer", model.get("layers"), model.get("layer"), (value) => set("layer", value));
-    const slider = (label, name, min, max) => {
-      const input = element("input", { type: "range", min, max, step: 1, "aria-label": label });
-      input.addEventListener("input", () => set(name, input.valueAsNumber));
-      const shown = element("output", {});
-      const row = element("div", { class: "wts-slider" }, element("span", { "aria-hidden": "true" }, label), input, shown);
-      return { input, shown, row };
-    };
-    const bits = slider("Bits", "bits", 2, 8);
-    const percentage = slider("Range", "percent", 1, STEPS);
+    const bits = sliderRow("Bits", { min: 2, max: 8 }, (value) => set("bits", value));
+    const percentage = sliderRow("Range", { min: 1, max: STEPS }, (value) => set("percent", value));
     const jump = element("button", { type: "button", onclick: () => set("percent", now().least) }, "Go to the least error");
     const picture = element("div");
     const readout = element("div", { class: "wts-readout" });
@@ -87,14 +63,14 @@ export default {
       return { weights, points, least: best(points), point: points[model.get("percent") - 1] };
     }
 
-    function show() {
+    function show(width) {
       const { weights, points, least, point } = now();
       layer.select.value = model.get("layer");
-      bits.input.value = model.get("bits");
-      percentage.input.value = model.get("percent");
+      bits.range.value = model.get("bits");
+      percentage.range.value = model.get("percent");
       bits.shown.textContent = `${model.get("bits")} bits`;
       percentage.shown.textContent = `${model.get("percent")} %`;
-      percentage.input.setAttribute("aria-valuetext",
+      percentage.range.setAttribute("aria-valuetext",
         `up to ${significant(point.limit)}: error ${percent(point.total)} of the energy`);
       const size = model.get("sizes")[model.get("layers").indexOf(model.get("layer"))];
       readout.replaceChildren(
@@ -105,35 +81,24 @@ export default {
         entry("Least", `${significant(100 * points[least - 1].total)} %`, `at a range of ${least} %`),
         ...(size > weights.length ? [entry("Shown", significant(weights.length), `of ${significant(size)} weights`)] : []),
       );
-      const width = plot.width();
       if (!width) return;
-      const side = width >= 560 ? Math.round(width * 0.4) : 0;
-      picture.style.cssText = side ? `display:grid;grid-template-columns:minmax(0,1fr) ${side}px;gap:20px` : "";
+      const [first, second] = sideBySide(picture, width, 0.4);
       picture.replaceChildren(
-        drawGrid(width - (side ? side + 20 : 0), weights, point, model.get("bits"), points.at(-1).limit),
-        drawErrors(side || width, points, model.get("percent"), least),
+        drawGrid(first, weights, point, model.get("bits"), points.at(-1).limit),
+        drawErrors(second, points, model.get("percent"), least),
       );
     }
 
-    const plot = atWidth(picture, show);
-    const watched = "change:layer change:bits change:percent";
-    model.on(watched, show);
-    show();
-    return () => {
-      plot.stop();
-      model.off(watched, show);
-    };
+    return keepShown(model, ["layer", "bits", "percent"], picture, show);
   },
 };
 
 /** The histogram, with a line for each number of the grid while there are few, and its two ends. */
 function drawGrid(width, weights, point, bits, largest) {
   const high = largest || 1;
-  const counts = new Array(BARS).fill(0);
-  for (const weight of weights) counts[Math.min(BARS - 1, Math.floor(((weight + high) / (2 * high)) * BARS))] += 1;
   const label = `Histogram of ${significant(weights.length)} weights from ${significant(-high)} to ${significant(high)} ` +
     `with a grid of ${2 ** bits - 1} numbers from ${significant(-point.limit)} to ${significant(point.limit)}.`;
-  const { svg, x, top, bottom } = drawBars(width, counts, { low: -high, high, label });
+  const { svg, x, top, bottom } = drawHistogram(width, weights, { low: -high, high, label });
   const codes = 2 ** (bits - 1) - 1;
   if (bits <= 5) {
     for (let code = -codes; code <= codes; code++) {
@@ -156,27 +121,17 @@ function drawErrors(width, points, chosen, least) {
     "aria-label": `Errors over the range of the grid: the sum is least, ${significant(100 * points[least - 1].total)} % of the ` +
       `energy, at ${least} %, and ${significant(100 * points.at(-1).total)} % where nothing is clipped.`,
   });
-  for (let power = lowest; power <= highest; power++) {
-    svg.append(shape("path", { class: "grid", d: `M${left} ${y(10 ** power)}H${right}` }));
-    svg.append(shape("text", { x: left - 6, y: y(10 ** power) + 4, "text-anchor": "end" }, `${significant(10 ** (power + 2))} %`));
-  }
+  const powers = Array.from({ length: highest - lowest + 1 }, (_, i) => 10 ** (lowest + i));
+  gridLines(svg, { left, right, y }, powers, (error) => `${significant(100 * error)} %`);
   svg.append(shape("text", { x: left - 44, y: 12 }, "squared error, share of the energy"));
-  svg.append(shape("path", { class: "axis", d: `M${left} ${bottom}H${right}` }));
-  for (const value of [0, 25, 50, 75, 100]) {
-    svg.append(shape("path", { class: "axis", d: `M${x(value)} ${bottom}v4` }));
-    svg.append(shape("text", { x: x(value), y: bottom + 17, "text-anchor": "middle" }, value));
-  }
-  svg.append(shape("text", { x: right, y: bottom + 31, "text-anchor": "end" }, "range (% of the largest)"));
+  axisBelow(svg, { left, right, bottom, x }, [0, 25, 50, 75, 100], "range (% of the largest)");
   for (const [name, className] of [["clipping", "roof"], ["rounding", "drop"], ["total", "curve"]]) {
     const line = points.map((point, i) => `${x(i + 1).toFixed(1)} ${y(point[name]).toFixed(1)}`).join("L");
     svg.append(shape("path", { class: className, d: `M${line}` }));
   }
-  const key = (start, className, words) => svg.append(
-    shape("path", { class: className, d: `M${start} ${bottom + 43}h16` }),
-    shape("text", { x: start + 20, y: bottom + 47 }, words));
-  key(left, "roof", "clipping");
-  key(left + 76, "drop", "rounding");
-  key(left + 156, "curve", "sum");
+  lineKey(svg, left, bottom + 47, "roof", "clipping");
+  lineKey(svg, left + 76, bottom + 47, "drop", "rounding");
+  lineKey(svg, left + 156, bottom + 47, "curve", "sum");
   svg.append(shape("path", { class: "mark", d: `M${x(least)} ${top}V${bottom}` }));
   svg.append(shape("path", { class: "threshold", d: `M${x(chosen)} ${top - 4}V${bottom}` }));
   svg.append(shape("circle", { class: "threshold-fill", cx: x(chosen), cy: y(points[chosen - 1].total), r: 6 }));

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import traitlets
 
-from effdl.widgets.base import Widget, module, pack, significant
+from effdl.widgets.base import module, significant
+from effdl.widgets.layers import LayerWidget, total
 
-MOST = 16_384  # weights of a layer that are handed over; of more, evenly many in their order
 STEPS = 100  # the clipping range in hundredths of the largest magnitude
 
 
@@ -22,16 +22,6 @@ class Errors(NamedTuple):
     total: float
 
 
-def sample(weights) -> np.ndarray:
-    """Weights of a layer in order, as float32; of more than `MOST`, evenly many."""
-    weights = np.sort(np.asarray(weights, dtype=np.float32), axis=None)
-    if weights.size == 0 or not np.isfinite(weights).all():
-        raise ValueError(f"a layer needs weights, all of them finite; got {weights.size} weights")
-    if weights.size <= MOST:
-        return weights
-    return weights[np.arange(MOST) * (weights.size - 1) // (MOST - 1)]
-
-
 def errors(weights, bits: int, percent: int) -> Errors:
     """Squared errors of a grid of `bits` bits that ends at `percent` of the largest magnitude.
 
@@ -44,8 +34,8 @@ def errors(weights, bits: int, percent: int) -> Errors:
     beyond = size > limit
     nearest = np.where(beyond, limit, np.floor(size / step + 0.5) * step)
     square = (size - nearest) ** 2
-    energy = _total(size**2) or 1.0
-    clipping, rounding = _total(np.where(beyond, square, 0)), _total(np.where(beyond, 0, square))
+    energy = total(size**2) or 1.0
+    clipping, rounding = total(np.where(beyond, square, 0)), total(np.where(beyond, 0, square))
     return Errors(
         limit=float(limit),
         step=float(step),
@@ -61,12 +51,7 @@ def best(weights, bits: int) -> int:
     return min(range(1, STEPS + 1), key=lambda percent: errors(weights, bits, percent).total)
 
 
-def _total(values: np.ndarray) -> float:
-    """Sum from the first to the last, as a loop does it (NumPy's own sum groups the numbers)."""
-    return float(np.cumsum(values)[-1])
-
-
-class QuantizationGrid(Widget):
+class QuantizationGrid(LayerWidget):
     """Show the weights of each layer on a symmetric grid; sliders for its bits and its range.
 
     Parameters
@@ -80,36 +65,10 @@ class QuantizationGrid(Widget):
         If there is no layer, a layer has no weights, or `layer` is unknown.
     """
 
-    _esm = module("common.js", "bars.js", "quantization_grid.js")
+    _esm = module("common.js", "plot.js", "layers.js", "quantization_grid.js")
 
-    layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    sizes = traitlets.List(traitlets.Int()).tag(sync=True)  # weights of each layer before sampling
-    lengths = traitlets.List(traitlets.Int()).tag(sync=True)  # and after
-    values = traitlets.Bytes().tag(sync=True)  # float32, layer after layer
-    layer = traitlets.Unicode().tag(sync=True)
     bits = traitlets.Int(3, min=2, max=8).tag(sync=True)
     percent = traitlets.Int(STEPS, min=1, max=STEPS).tag(sync=True)
-
-    def __init__(self, weights, *, layer=None, **traits):
-        """See the class."""
-        if not weights:
-            raise ValueError("weights must hold one layer at least: {layer: array}")
-        arrays = {
-            name: np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
-            for name, values in weights.items()
-        }
-        layer = next(iter(arrays)) if layer is None else layer
-        if layer not in arrays:
-            raise ValueError(f"unknown layer {layer!r}; there are {list(arrays)}")
-        self._samples = {name: sample(values) for name, values in arrays.items()}
-        super().__init__(
-            layers=list(arrays),
-            sizes=[int(values.size) for values in arrays.values()],
-            lengths=[len(values) for values in self._samples.values()],
-            values=pack(np.concatenate(list(self._samples.values())), "f4"),
-            layer=layer,
-            **traits,
-        )
 
     @property
     def readout(self) -> Errors:

@@ -24,10 +24,7 @@ export default {
     const layers = pairs(model.get("points"), "intensity", "operations")
       .map((point, i) => ({ ...point, name: model.get("names")[i] }));
     const [lowest, highest] = [model.get("lowest"), model.get("highest")];
-    const set = (name, value) => {
-      model.set(name, value);
-      model.save_changes();
-    };
+    const set = setter(model);
     const move = (intensity) => set("intensity", Math.min(highest, Math.max(lowest, intensity)));
 
     const platform = choice("Platform", names, model.get("platform"), (value) => set("platform", value));
@@ -48,7 +45,7 @@ export default {
     );
     const drawing = makeDrawing(picture, { lowest, highest, move, model });
 
-    function show() {
+    function show(width) {
       const chosen = names.indexOf(model.get("platform"));
       const intensity = model.get("intensity");
       const now = underRoof(roofs[chosen], intensity);
@@ -63,18 +60,10 @@ export default {
         entry("Ridge", perByte(now.ridge), `${quantity(roofs[chosen].peak, PER_SECOND)}, ${quantity(roofs[chosen].bandwidth, "B/s")}`),
         ...(at ? [entry("At best", quantity(at.operations / now.attainable, "s"), `for ${quantity(at.operations, "op")}`)] : []),
       );
-      const width = plot.width();
       if (width) drawing({ width, roofs, names, chosen, layers, now, intensity, others: model.get("others") });
     }
 
-    const plot = atWidth(picture, show);
-    const watched = "change:platform change:intensity change:others";
-    model.on(watched, show);
-    show();
-    return () => {
-      plot.stop();
-      model.off(watched, show);
-    };
+    return keepShown(model, ["platform", "intensity", "others"], picture, show);
   },
 };
 

@@ -54,32 +54,26 @@ export default {
     root(el, "spectrum", "Singular values and rank");
     const layers = read(model);
     const whole = Object.fromEntries(Object.entries(layers).map(([name, layer]) => [name, atRank(layer, layer.values.length).picture]));
-    const set = (name, value) => {
-      model.set(name, value);
-      model.save_changes();
-    };
+    const set = setter(model);
     const layer = choice("Layer", model.get("layers"), model.get("layer"), (value) => set("layer", value));
-    const range = element("input", { type: "range", min: 1, step: 1, "aria-label": "Rank" });
-    range.addEventListener("input", () => set("rank", range.valueAsNumber));
-    const shown = element("output", {});
+    const slider = sliderRow("Rank", { min: 1 }, (rank) => set("rank", rank));
     const picture = element("div");
     const readout = element("div", { class: "wts-readout" });
     el.append(
       element("div", { class: "wts-row" }, layer.field),
       element("div", { class: "wts-panels" }, picture),
-      element("div", { class: "wts-slider" }, element("span", { "aria-hidden": "true" }, "Rank"), range, shown),
-      readout,
+      slider.row, readout,
     );
 
-    function show() {
+    function show(width) {
       const name = model.get("layer");
       const one = layers[name];
       const now = atRank(one, Math.min(model.get("rank"), one.values.length));
       layer.select.value = name;
-      range.max = one.values.length;
-      range.value = now.rank;
-      shown.textContent = `${now.rank} of ${one.values.length}`;
-      range.setAttribute("aria-valuetext", `rank ${now.rank}: energy kept ${percent(now.energy)}, ${percent(now.weights / now.denseWeights)} of the weights`);
+      slider.range.max = one.values.length;
+      slider.range.value = now.rank;
+      slider.shown.textContent = `${now.rank} of ${one.values.length}`;
+      slider.range.setAttribute("aria-valuetext", `rank ${now.rank}: energy kept ${percent(now.energy)}, ${percent(now.weights / now.denseWeights)} of the weights`);
       readout.replaceChildren(
         entry("Energy kept", percent(now.energy), "sum of squares"),
         entry("Error", percent(now.error), "of the norm of the matrix"),
@@ -87,25 +81,17 @@ export default {
         entry("MACs", significant(now.macs), `instead of ${significant(now.denseMacs)}`),
         entry("Break-even rank", significant(now.breakEven), now.weights < now.denseWeights ? "this rank saves weights" : "this rank saves none"),
       );
-      const width = plot.width();
       if (!width) return;
-      const side = width >= 560 ? Math.round(width * 0.4) : width;
-      picture.style.cssText = width >= 560 ? `display:grid;grid-template-columns:1fr ${side}px;gap:22px;align-items:start` : "";
+      const [first, second] = sideBySide(picture, width, 0.4);
+      const half = (second - 14) / 2;
       picture.replaceChildren(
-        drawValues(width >= 560 ? width - side - 22 : width, one, now),
+        drawValues(first, one, now),
         element("div", { style: "display:grid;grid-template-columns:1fr 1fr;gap:14px" },
-          drawFilters(el, (side - 14) / 2, one, whole[name], whole[name], "whole"),
-          drawFilters(el, (side - 14) / 2, one, now.picture, whole[name], `rank ${now.rank}`)));
+          drawFilters(el, half, one, whole[name], whole[name], "whole"),
+          drawFilters(el, half, one, now.picture, whole[name], `rank ${now.rank}`)));
     }
 
-    const plot = atWidth(picture, show);
-    const watched = "change:layer change:rank";
-    model.on(watched, show);
-    show();
-    return () => {
-      plot.stop();
-      model.off(watched, show);
-    };
+    return keepShown(model, ["layer", "rank"], picture, show);
   },
 };
 
@@ -120,13 +106,8 @@ function drawValues(width, { values }, now) {
     height: HEIGHT, role: "img",
     "aria-label": `${count} singular values from ${significant(values[0])} to ${significant(values[count - 1])}. Rank ${now.rank} keeps ${percent(now.energy)} of the energy.`,
   });
-  svg.append(shape("defs", {}, shape("pattern", { id: hatch, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-    shape("path", { class: "hatch", d: "M2 0V5" }))));
-  for (const level of ticks(0, values[0], 4)) {
-    svg.append(
-      shape("path", { class: "grid", d: `M${left} ${y(level)}H${right}` }),
-      shape("text", { x: left - 6, y: y(level) + 4, "text-anchor": "end" }, significant(level)));
-  }
+  svg.append(shape("defs", {}, hatching(hatch)));
+  gridLines(svg, { left, right, y }, ticks(0, values[0], 4), (level) => significant(level));
   svg.append(shape("text", { x: 0, y: 12 }, "singular value"));
   const gap = Math.min(2, (right - left) / count / 5);
   const bars = (from, to) => Array.from({ length: to - from }, (_, i) => from + i).map((i) =>
@@ -134,14 +115,8 @@ function drawValues(width, { values }, now) {
   svg.append(
     shape("path", { class: "kept", d: bars(0, now.rank) }),
     shape("path", { class: "removed-back", d: bars(now.rank, count) }),
-    shape("path", { d: bars(now.rank, count), fill: `url(#${hatch})` }),
-    shape("path", { class: "axis", d: `M${left} ${bottom}H${right}` }));
-  for (const rank of ticks(0, count, Math.max(2, Math.min(6, (right - left) / 60))).filter(Number.isInteger)) {
-    svg.append(
-      shape("path", { class: "axis", d: `M${x(rank)} ${bottom}v4` }),
-      shape("text", { x: x(rank), y: bottom + 17, "text-anchor": "middle" }, String(rank)));
-  }
-  svg.append(shape("text", { x: right, y: bottom + 31, "text-anchor": "end" }, "rank"));
+    shape("path", { d: bars(now.rank, count), fill: `url(#${hatch})` }));
+  axisBelow(svg, { left, right, bottom, x }, placesFor(0, count, (right - left) / 60).filter(Number.isInteger), "rank");
   const even = Math.min(count, now.breakEven);
   svg.append(
     shape("path", { class: "mark", d: `M${x(even)} ${top - 4}V${bottom}` }),

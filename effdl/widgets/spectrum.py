@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import traitlets
 
-from effdl.widgets.base import Widget, module, pack, significant
+from effdl.widgets.base import Widget, array, known, module, pack, significant
 
 SHOWN = 12  # filters in the picture
 
@@ -90,7 +90,7 @@ class Spectrum(Widget):
         If there is no layer, a weight is not fit, a name is unknown, or a tile has not as many weights as a filter.
     """
 
-    _esm = module("common.js", "spectrum.js")
+    _esm = module("common.js", "plot.js", "spectrum.js")
 
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     layer = traitlets.Unicode().tag(sync=True)
@@ -105,10 +105,10 @@ class Spectrum(Widget):
         """See the class."""
         positions, tiles = positions or {}, tiles or {}
         names = list(weights)
-        unknown = [n for n in (*positions, *tiles, *([] if layer is None else [layer])) if n not in names]
-        if not names or unknown:
-            raise ValueError(f"weights must hold one layer at least, and {unknown} are none of {names}")
-        self._layers = {name: decompose(_array(w), positions.get(name, 1)) for name, w in weights.items()}
+        layer = known(layer, names, "layer")
+        for name in (*positions, *tiles):
+            known(name, names, "layer")
+        self._layers = {name: decompose(array(w), positions.get(name, 1)) for name, w in weights.items()}
         shapes = []
         for name, one in self._layers.items():
             tile = tiles.get(name, (1, one.columns))
@@ -118,7 +118,7 @@ class Spectrum(Widget):
         all_of = self._layers.values()
         super().__init__(
             layers=names,
-            layer=names[0] if layer is None else layer,
+            layer=layer,
             shapes=shapes,
             values=b"".join(pack(one.values, "f8") for one in all_of),
             vectors=b"".join(pack(one.left, "f4") + pack(one.right, "f4") for one in all_of),
@@ -145,7 +145,3 @@ class Spectrum(Widget):
             f"{self.layer}, {one.rows} x {one.columns}; rank {now.rank}: energy kept {now.energy:.1%}, "
             f"{now.weights:,} of {now.dense_weights:,} weights, break-even at rank {significant(now.break_even)}"
         )
-
-
-def _array(values) -> np.ndarray:
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)

@@ -7,8 +7,8 @@ import torch
 import traitlets
 
 from effdl.compress.ternary import best_threshold, twn_threshold
-from effdl.widgets.base import Widget, module, pack, significant
-from effdl.widgets.quantization_grid import sample
+from effdl.widgets.base import module, significant
+from effdl.widgets.layers import LayerWidget, total
 
 STEPS = 200  # a threshold in steps of the largest magnitude
 
@@ -31,14 +31,14 @@ def at_threshold(weights, threshold: float) -> Ternary:
     """Return what a threshold does; the browser module computes the same, number for number, in the same order."""
     weights = np.asarray(weights, dtype=np.float64)
     above, below = weights > threshold, weights < -threshold
-    sums = _total(np.where(above, weights, 0)), _total(np.where(below, -weights, 0))
+    sums = total(np.where(above, weights, 0)), total(np.where(below, -weights, 0))
     positive, negative = int(above.sum()), int(below.sum())
     kept = positive + negative
     upper, lower = sums[0] / positive if positive else 0.0, sums[1] / negative if negative else 0.0
     scale = (sums[0] + sums[1]) / kept if kept else 0.0
-    energy = _total(weights**2) or 1.0
-    one = _total((weights - np.where(above, scale, np.where(below, -scale, 0))) ** 2)
-    two = _total((weights - np.where(above, upper, np.where(below, -lower, 0))) ** 2)
+    energy = total(weights**2) or 1.0
+    one = total((weights - np.where(above, scale, np.where(below, -scale, 0))) ** 2)
+    two = total((weights - np.where(above, upper, np.where(below, -lower, 0))) ** 2)
     return Ternary(
         threshold=float(threshold),
         negative=negative,
@@ -71,12 +71,7 @@ def _tensor(weights):
     return torch.from_numpy(np.asarray(weights, dtype=np.float64))
 
 
-def _total(values: np.ndarray) -> float:
-    """Sum from the first to the last, as a loop does it (NumPy's own sum groups the numbers)."""
-    return float(np.cumsum(values)[-1])
-
-
-class TernaryThresholds(Widget):
+class TernaryThresholds(LayerWidget):
     """Show the weights of each layer with a ternary threshold and the scales that fit best.
 
     Parameters
@@ -90,36 +85,17 @@ class TernaryThresholds(Widget):
         If there is no layer, a layer has no weights, or `layer` is unknown.
     """
 
-    _esm = module("common.js", "bars.js", "ternary_thresholds.js")
+    _esm = module("common.js", "plot.js", "layers.js", "ternary_thresholds.js")
 
-    layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    sizes = traitlets.List(traitlets.Int()).tag(sync=True)  # weights of each layer before sampling
-    lengths = traitlets.List(traitlets.Int()).tag(sync=True)  # and after
-    values = traitlets.Bytes().tag(sync=True)  # float32, layer after layer
     rules = traitlets.List(traitlets.Float()).tag(sync=True)  # TWN's threshold for each layer
     optima = traitlets.List(traitlets.Float()).tag(sync=True)  # and the best one
-    layer = traitlets.Unicode().tag(sync=True)
     step = traitlets.Int(40, min=0, max=STEPS - 1).tag(sync=True)
 
-    def __init__(self, weights, *, layer=None, **traits):
+    def __init__(self, weights, **traits):
         """See the class."""
-        if not weights:
-            raise ValueError("weights must hold one layer at least: {layer: array}")
-        layer = next(iter(weights)) if layer is None else layer
-        if layer not in weights:
-            raise ValueError(f"unknown layer {layer!r}; there are {list(weights)}")
-        arrays = [np.asarray(w.detach().cpu() if hasattr(w, "detach") else w) for w in weights.values()]
-        self._samples = dict(zip(weights, map(sample, arrays), strict=True))
-        super().__init__(
-            layers=list(weights),
-            sizes=[int(values.size) for values in arrays],
-            lengths=[len(values) for values in self._samples.values()],
-            rules=[rule(values) for values in self._samples.values()],
-            optima=[optimum(values) for values in self._samples.values()],
-            values=pack(np.concatenate(list(self._samples.values())), "f4"),
-            layer=layer,
-            **traits,
-        )
+        super().__init__(weights, **traits)
+        self.rules = [rule(values) for values in self._samples.values()]
+        self.optima = [optimum(values) for values in self._samples.values()]
 
     @property
     def readout(self) -> Ternary:

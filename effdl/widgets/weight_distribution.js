@@ -59,36 +59,30 @@ export default {
   render({ model, el }) {
     root(el, "distribution", "Weight distribution");
     const row = read(model);
-    const set = (name, value) => {
-      model.set(name, value);
-      model.save_changes();
-    };
+    const set = setter(model);
     const stage = choice("Stage", model.get("stages"), model.get("stage"), (value) => set("stage", value));
     const layer = choice("Layer", model.get("layers"), model.get("layer"), (value) => set("layer", value));
     const scale = choice("Counts", ["linear", "logarithmic"], "linear", (value) => set("log", value === "logarithmic"));
-    const range = element("input", { type: "range", min: 0, max: STEPS - 1, step: 1, "aria-label": "Threshold on the size of a weight" });
-    range.addEventListener("input", () => set("step", range.valueAsNumber));
-    const shown = element("output", {});
+    const slider = sliderRow("Threshold", { max: STEPS - 1, name: "Threshold on the size of a weight" }, (step) => set("step", step));
     const picture = element("div");
     const readout = element("div", { class: "wts-readout" });
     el.append(
       element("div", { class: "wts-row" },
         model.get("stages").length > 1 ? stage.field : null, layer.field, scale.field),
       element("div", { class: "wts-panels" }, picture),
-      element("div", { class: "wts-slider" }, element("span", { "aria-hidden": "true" }, "Threshold"), range, shown),
-      readout,
+      slider.row, readout,
     );
 
-    function show() {
+    function show(width) {
       stage.select.value = model.get("stage");
       layer.select.value = model.get("layer");
       scale.select.value = model.get("log") ? "logarithmic" : "linear";
-      range.value = model.get("step");
+      slider.range.value = model.get("step");
       const weights = row(model.get("stage"), model.get("layer"));
       const now = atThreshold(weights, model.get("step"));
       const point = weights.curve.length ? nearest(weights.curve, now.threshold) : null;
-      shown.textContent = `|w| < ${significant(now.threshold)}`;
-      range.setAttribute("aria-valuetext",
+      slider.shown.textContent = `|w| < ${significant(now.threshold)}`;
+      slider.range.setAttribute("aria-valuetext",
         `${significant(now.threshold)}: sparsity ${percent(now.sparsity)}, energy kept ${percent(now.energyKept)}`);
       readout.replaceChildren(
         entry("Sparsity", percent(now.sparsity), `${significant(now.removed)} of ${significant(now.weights)} weights`),
@@ -96,29 +90,20 @@ export default {
         entry("Already zero", significant(now.zeros), percent(now.zeros / now.weights)),
         ...(point ? [entry("Accuracy", percent(point.accuracy), `measured at ${significant(point.threshold)}`)] : []),
       );
-      const width = plot.width();
       if (!width) return;
       const marks = model.get("marks")[model.get("layer")] ?? [];
-      const side = weights.curve.length && width >= 560 ? Math.round(width * 0.34) : 0;
-      const drawings = [drawHistogram(width - (side ? side + 20 : 0), weights, now, model.get("log"), marks)];
-      if (weights.curve.length) drawings.push(drawCurve(side || width, weights, now, point, side ? HEIGHT.histogram : HEIGHT.curve));
-      picture.style.cssText = side ? `display:grid;grid-template-columns:1fr ${side}px;gap:20px` : "";
-      picture.replaceChildren(...drawings);
+      const measured = weights.curve.length > 0;
+      const [first, second] = sideBySide(picture, width, measured ? 0.34 : 0);
+      picture.replaceChildren(drawWeights(first, weights, now, model.get("log"), marks));
+      if (measured) picture.append(drawCurve(second, weights, now, point, second < width ? HEIGHT.histogram : HEIGHT.curve));
     }
 
-    const plot = atWidth(picture, show);
-    const watched = "change:layer change:stage change:step change:log";
-    model.on(watched, show);
-    show();
-    return () => {
-      plot.stop();
-      model.off(watched, show);
-    };
+    return keepShown(model, ["layer", "stage", "step", "log"], picture, show);
   },
 };
 
 /** Bars for the nonzero weights; the exact zeros, which may be most of a pruned layer, are a bar of their own. */
-function drawHistogram(width, weights, now, log, marks) {
+function drawWeights(width, weights, now, log, marks) {
   const { limit, zeros, beyond, negative, positive } = weights;
   const [left, right, top, bottom] = [46, width - 8, 26, HEIGHT.histogram - 34];
   const x = (value) => left + ((value + limit) / (2 * limit)) * (right - left);
@@ -134,11 +119,7 @@ function drawHistogram(width, weights, now, log, marks) {
     }
   }
   const tallest = Math.max(1, ...bars.map((bar) => bar.height));
-  const highest = log ? 10 ** Math.ceil(Math.log10(Math.max(tallest, zeros, 10))) : tallest * 1.05;
-  const y = (count) => {
-    const share = log ? Math.max(0, Math.log10(count / 0.7) / Math.log10(highest / 0.7)) : count / highest;
-    return bottom - Math.min(1, share) * (bottom - top);
-  };
+  const { highest, levels, y } = countScale(log ? Math.max(tallest, zeros) : tallest, log, { top, bottom });
   const at = (bin) => x((bin * limit) / STEPS);
   const path = bars.map(({ from, to, height }) => {
     const [a, b] = [Math.min(at(from), at(to)), Math.max(at(from), at(to))];
@@ -156,17 +137,9 @@ function drawHistogram(width, weights, now, log, marks) {
   svg.append(shape("defs", {},
     shape("clipPath", { id: inside }, rect(low, high)),
     shape("clipPath", { id: outside }, rect(left, low), rect(high, right)),
-    shape("pattern", { id: hatch, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-      shape("path", { class: "hatch", d: "M2 0V5" }))));
+    hatching(hatch)));
 
-  const levels = log
-    ? Array.from({ length: Math.round(Math.log10(highest)) + 1 }, (_, power) => 10 ** power)
-    : ticks(0, highest, 4).filter(Number.isInteger);
-  for (const level of levels) {
-    svg.append(shape("path", { class: "grid", d: `M${left} ${y(level)}H${right}` }));
-    svg.append(shape("text", { x: left - 6, y: y(level) + 4, "text-anchor": "end" }, short(level)));
-  }
-  svg.append(shape("text", { x: left - 6, y: 12, "text-anchor": "end" }, "count"));
+  countLines(svg, { left, right, y }, levels);
   svg.append(shape("path", { class: "kept", d: path, "clip-path": `url(#${outside})` }));
   svg.append(shape("path", { class: "removed-back", d: path, "clip-path": `url(#${inside})` }));
   svg.append(shape("path", { d: path, fill: `url(#${hatch})`, "clip-path": `url(#${inside})` }));
@@ -180,12 +153,7 @@ function drawHistogram(width, weights, now, log, marks) {
     svg.append(shape("text", { x: x(0), y: Math.max(12, roof - 5), "text-anchor": "middle", class: "strong" }, `${significant(zeros)} are zero`));
   }
 
-  svg.append(shape("path", { class: "axis", d: `M${left} ${bottom}H${right}` }));
-  for (const value of ticks(-limit, limit, Math.max(2, Math.min(6, (right - left) / 70)))) {
-    svg.append(shape("path", { class: "axis", d: `M${x(value)} ${bottom}v4` }));
-    svg.append(shape("text", { x: x(value), y: bottom + 17, "text-anchor": "middle" }, significant(value)));
-  }
-  svg.append(shape("text", { x: right, y: bottom + 31, "text-anchor": "end" }, "weight w"));
+  axisBelow(svg, { left, right, bottom, x }, placesFor(-limit, limit, (right - left) / 70), "weight w");
   // One or two weights far out are counted in the outermost bars, and said so.
   if (beyond > 1) svg.append(shape("text", { x: right, y: bottom - 12, "text-anchor": "end" }, `${significant(beyond)} lie beyond`));
   if (now.threshold) {
@@ -202,10 +170,6 @@ function drawHistogram(width, weights, now, log, marks) {
   return svg;
 }
 
-function short(count) {
-  return count >= 1000 ? quantity(count, "").replace(" ", "") : String(count);
-}
-
 /** Accuracy against the threshold, measured beforehand, with the point that the slider is at. */
 function drawCurve(width, { curve, limit }, now, point, height) {
   const [left, right, top, bottom] = [40, width - 8, 26, height - 34];
@@ -220,17 +184,9 @@ function drawCurve(width, { curve, limit }, now, point, height) {
     "aria-label": `Accuracy against the threshold, measured at ${curve.length} thresholds: from ${percent(accuracies[0])} ` +
       `at ${significant(curve[0].threshold)} to ${percent(accuracies.at(-1))} at ${significant(end)}.`,
   });
-  for (const level of ticks(low, high, 4)) {
-    svg.append(shape("path", { class: "grid", d: `M${left} ${y(level)}H${right}` }));
-    svg.append(shape("text", { x: left - 6, y: y(level) + 4, "text-anchor": "end" }, `${Math.round(100 * level)} %`));
-  }
+  gridLines(svg, { left, right, y }, ticks(low, high, 4), (level) => `${Math.round(100 * level)} %`);
   svg.append(shape("text", { x: left - 36, y: 12 }, "accuracy, measured"));
-  svg.append(shape("path", { class: "axis", d: `M${left} ${bottom}H${right}` }));
-  for (const value of ticks(0, end, Math.max(2, Math.min(4, (right - left) / 55)))) {
-    svg.append(shape("path", { class: "axis", d: `M${x(value)} ${bottom}v4` }));
-    svg.append(shape("text", { x: x(value), y: bottom + 17, "text-anchor": "middle" }, significant(value)));
-  }
-  svg.append(shape("text", { x: right, y: bottom + 31, "text-anchor": "end" }, "threshold"));
+  axisBelow(svg, { left, right, bottom, x }, placesFor(0, end, (right - left) / 55, 4), "threshold");
   svg.append(shape("path", { class: "curve", d: `M${curve.map((p) => `${x(p.threshold).toFixed(1)} ${y(p.accuracy).toFixed(1)}`).join("L")}` }));
   for (const p of curve) svg.append(shape("circle", { class: "curve-point", cx: x(p.threshold), cy: y(p.accuracy), r: 2.6 }));
   if (now.threshold <= end) svg.append(shape("path", { class: "threshold", d: `M${x(now.threshold)} ${top - 4}V${bottom}` }));

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import traitlets
 
-from effdl.widgets.base import Widget, module, pack, significant
+from effdl.widgets.base import Widget, array, known, module, pack, significant
 
 STEPS = 512  # a threshold stands on the edge of a bin of |w|: there, the counts are exact
 ALL = "all layers"
@@ -110,7 +110,7 @@ class WeightDistribution(Widget):
         If there is no layer, stages differ in their layers, or `accuracy` or `marks` names an unknown layer.
     """
 
-    _esm = module("common.js", "weight_distribution.js")
+    _esm = module("common.js", "plot.js", "weight_distribution.js")
 
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     stages = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -132,7 +132,8 @@ class WeightDistribution(Widget):
         """See the class."""
         stages = weights if _is_nested(weights) else {"": weights}
         arrays = {
-            name: {layer: _array(values) for layer, values in table.items()} for name, table in stages.items()
+            name: {layer: array(values, np.float32) for layer, values in table.items()}
+            for name, table in stages.items()
         }
         layers = list(next(iter(arrays.values()), {}))
         if not layers:
@@ -160,8 +161,8 @@ class WeightDistribution(Widget):
         super().__init__(
             layers=layers,
             stages=list(arrays),
-            layer=_known(layer, layers, "layer"),
-            stage=_known(stage, list(arrays), "stage"),
+            layer=known(layer, layers, "layer"),
+            stage=known(stage, list(arrays), "stage"),
             step=step,
             log=log,
             limits=pack(list(self._limits.values()), "f8"),
@@ -199,22 +200,10 @@ def _is_nested(table) -> bool:
     return bool(table) and all(isinstance(value, dict) for value in table.values())
 
 
-def _array(values) -> np.ndarray:
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float32)
-
-
-def _known(name, names, what) -> str:
-    if name is None:
-        return names[0]
-    if name not in names:
-        raise ValueError(f"unknown {what} {name!r}; there are {names}")
-    return name
-
-
 def _marks(marks, layers) -> dict:
     table = marks if isinstance(marks, dict) else dict.fromkeys(layers, marks)
     return {
-        _known(name, layers, "layer"): [float(value) for value in values] for name, values in table.items()
+        known(name, layers, "layer"): [float(value) for value in values] for name, values in table.items()
     }
 
 
@@ -228,7 +217,7 @@ def _pack_curves(accuracy, stages, layers) -> tuple[list, bytes]:
                 raise ValueError(
                     f"{layer!r} has {len(thresholds)} thresholds, but {len(accuracies)} accuracies"
                 )
-            row = _known(stage, stages, "stage"), _known(layer, layers, "layer")
+            row = known(stage, stages, "stage"), known(layer, layers, "layer")
             curve = tuple(sorted(zip(map(float, thresholds), map(float, accuracies), strict=True)))
             if curve not in curves:
                 curves[curve] = [len(pairs), len(curve)]

@@ -68,10 +68,7 @@ export default {
   render({ model, el }) {
     root(el, "tiles", "Winograd convolution, tile by tile");
     const input = read(model);
-    const set = (name, value) => {
-      model.set(name, value);
-      model.save_changes();
-    };
+    const set = setter(model);
     const label = (m) => `F(${m} × ${m}, ${input.r} × ${input.r})`;
     const size = choice("Tile", model.get("sizes").map(label), label(model.get("size")), (name) => {
       const m = model.get("sizes").find((one) => label(one) === name);
@@ -80,30 +77,26 @@ export default {
     });
     const stage = choice("Stage", STAGES, STAGES[model.get("stage")], (name) => set("stage", STAGES.indexOf(name)));
     const next = element("button", { type: "button", onclick: () => set("stage", (model.get("stage") + 1) % STAGES.length) }, "Next stage");
-    const range = element("input", { type: "range", min: 0, step: 1, "aria-label": "Position of the tile, in reading order" });
-    range.addEventListener("input", () => set("tile", range.valueAsNumber));
-    const shown = element("output", {});
+    const slider = sliderRow("Position", { name: "Position of the tile, in reading order" }, (tile) => set("tile", tile));
     const picture = element("div");
     const curve = element("div", { style: "margin-top: 0.9rem" });
     const readout = element("div", { class: "wts-readout" });
     el.append(
       element("div", { class: "wts-row" }, size.field, stage.field, next),
       element("div", { class: "wts-panels" }, picture),
-      element("div", { class: "wts-slider" }, element("span", { "aria-hidden": "true" }, "Position"), range, shown),
-      readout,
-      curve,
+      slider.row, readout, curve,
     );
 
-    function show() {
+    function show(width) {
       const [m, step] = [model.get("size"), model.get("stage")];
       const now = atTile(input, m, model.get("tile"), step);
       size.select.value = label(m);
       stage.select.value = STAGES[step];
-      range.max = now.rows * now.columns - 1;
-      range.value = model.get("tile");
+      slider.range.max = now.rows * now.columns - 1;
+      slider.range.value = model.get("tile");
       const place = `row ${now.row + 1}, column ${now.column + 1}`;
-      shown.textContent = `${now.row + 1}, ${now.column + 1}`;
-      range.setAttribute("aria-valuetext", `tile in ${place} of ${now.rows} by ${now.columns}`);
+      slider.shown.textContent = `${now.row + 1}, ${now.column + 1}`;
+      slider.range.setAttribute("aria-valuetext", `tile in ${place} of ${now.rows} by ${now.columns}`);
       const measured = model.get("errors").flatMap(([name, points]) =>
         points.filter(([at]) => at === m).map(([, error]) => `${name} ${error.toExponential(1)}`));
       readout.replaceChildren(
@@ -113,24 +106,15 @@ export default {
         entry("Outputs in the image", `${now.visible[0]} × ${now.visible[1]}`, `of ${m} × ${m} of this tile`),
         ...(measured.length ? [entry("Error, measured", measured[0], measured.slice(1).join(", "))] : []),
       );
-      const width = plot.width();
       if (!width) return;
-      const side = width >= 560 ? Math.round(width * 0.36) : width;
-      picture.style.cssText = width >= 560 ? `display:grid;grid-template-columns:${side}px 1fr;gap:22px;align-items:start` : "";
+      const [first, second] = sideBySide(picture, width, 0.62);
       picture.replaceChildren(
-        drawImage(side, input, m, now),
-        drawValues(width >= 560 ? width - side - 22 : width, now, STAGES[step], FORMULAS[step], step === 4));
+        drawImage(first, input, m, now),
+        drawValues(second, now, STAGES[step], FORMULAS[step], step === 4));
       if (model.get("errors").length) curve.replaceChildren(drawErrors(width, model.get("errors"), m));
     }
 
-    const plot = atWidth(picture, show);
-    const watched = "change:size change:tile change:stage";
-    model.on(watched, show);
-    show();
-    return () => {
-      plot.stop();
-      model.off(watched, show);
-    };
+    return keepShown(model, ["size", "tile", "stage"], picture, show);
   },
 };
 
@@ -181,8 +165,7 @@ function drawValues(width, { values, largest, visible }, name, formula, cut) {
     "aria-label": `${name}: ${values.map((line) => line.map((value) => short(value, 3)).join(" ")).join("; ")}`,
   });
   svg.append(
-    shape("defs", {}, shape("pattern", { id: hatch, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-      shape("path", { class: "hatch", d: "M2 0V5" }))),
+    shape("defs", {}, hatching(hatch)),
     shape("text", { x: 0, y: 12, class: "strong" }, `${name}:  ${formula}`));
   values.forEach((line, i) => line.forEach((value, j) => {
     const [x, y] = [j * cell, top + i * cell];
@@ -210,16 +193,10 @@ function drawErrors(width, curves, m) {
   });
   svg.append(shape("text", { x: 0, y: 12 }, "largest error of an output, measured"));
   const step = Math.ceil((high - low) / 5);
-  for (let power = low; power <= high; power += step) {
-    svg.append(
-      shape("path", { class: "grid", d: `M${left} ${y(10 ** power)}H${right}` }),
-      shape("text", { x: left - 6, y: y(10 ** power) + 4, "text-anchor": "end" }, `1e${power}`));
-  }
-  svg.append(shape("path", { class: "axis", d: `M${left} ${bottom}H${right}` }));
-  for (let at = first; at <= last; at++) {
-    svg.append(shape("text", { x: x(at), y: bottom + 17, "text-anchor": "middle", class: at === m ? "threshold-text" : null }, String(at)));
-  }
-  svg.append(shape("text", { x: right, y: bottom + 31, "text-anchor": "end" }, "m, outputs along a side of the tile"));
+  const shown = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, i) => low + i * step);
+  gridLines(svg, { left, right, y: (power) => y(10 ** power) }, shown, (power) => `1e${power}`);
+  const sizes = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  axisBelow(svg, { left, right, bottom, x }, sizes, "m, outputs along a side of the tile");
   svg.append(shape("path", { class: "threshold", d: `M${x(m)} ${top - 4}V${bottom}` }));
   const names = curves.map(([name, curve]) => ({ name, y: y(curve.at(-1)[1]) + 4 })).sort((a, b) => a.y - b.y);
   names.forEach((one, i) => { if (i) one.y = Math.max(one.y, names[i - 1].y + 14); });

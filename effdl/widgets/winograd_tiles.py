@@ -7,7 +7,7 @@ import numpy as np
 import traitlets
 
 from effdl.compress.winograd import transforms
-from effdl.widgets.base import Widget, module, pack, significant
+from effdl.widgets.base import Widget, array, known, module, pack, significant
 
 STAGES = ("data", "data at the points", "kernel at the points", "product", "output")
 
@@ -97,7 +97,7 @@ class WinogradTiles(Widget):
         `sizes`, or an error is not above 0.
     """
 
-    _esm = module("common.js", "winograd_tiles.js")
+    _esm = module("common.js", "plot.js", "winograd_tiles.js")
 
     sizes = traitlets.List(traitlets.Int()).tag(sync=True)
     size = traitlets.Int().tag(sync=True)
@@ -114,7 +114,7 @@ class WinogradTiles(Widget):
         self, image, kernel, sizes=(2, 4, 6), *, padding=1, errors=None, size=None, tile=0, **traits
     ):
         """See the class."""
-        self._image, self._kernel = _array(image), _array(kernel)
+        self._image, self._kernel = array(image, np.float64), array(kernel, np.float64)
         r = len(self._kernel)
         if self._image.ndim != 2 or self._kernel.shape != (r, r):
             raise ValueError(
@@ -122,8 +122,7 @@ class WinogradTiles(Widget):
             )
         if min(self._image.shape) + 2 * padding < r:
             raise ValueError(f"a kernel of {r} does not fit into {self._image.shape} with padding {padding}")
-        if size is not None and size not in sizes:
-            raise ValueError(f"size={size} must be one of {tuple(sizes)}")
+        size = known(size, list(sizes), "size")
         curves = [
             [name, [[int(m), float(e)] for m, e in sorted(curve.items())]]
             for name, curve in (errors or {}).items()
@@ -139,7 +138,7 @@ class WinogradTiles(Widget):
             kernel=pack(self._kernel, "f8"),
             matrices=b"".join(pack(matrix, "f8") for three in self._matrices.values() for matrix in three),
             errors=curves,
-            size=sizes[0] if size is None else size,
+            size=size,
             **traits,
         )
         self.tile = tile
@@ -178,7 +177,3 @@ class WinogradTiles(Widget):
             f"{now.rows * now.columns}, {STAGES[self.stage]}, largest {significant(now.largest)}; "
             f"{now.products:,} multiplications instead of {now.direct:,}"
         )
-
-
-def _array(values) -> np.ndarray:
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)

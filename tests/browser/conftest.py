@@ -149,6 +149,41 @@ def readout(page, name):
     return "\n".join(entry.locator(".wts-value, .wts-remark").all_inner_texts())
 
 
+def fits(page, width):
+    """Give the page a width: nothing reaches beyond it, and no text or picture of a widget beyond its frame."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll(".wts")].flatMap((widget) => {
+            const frame = widget.getBoundingClientRect();
+            return [...widget.querySelectorAll("svg text, canvas")].filter((part) => {
+                const box = part.getBoundingClientRect();
+                return box.left < frame.left - 1 || box.right > frame.right + 1;
+            }).map((part) => part.textContent || part.tagName);
+        })"""
+    )
+    assert outside == []
+
+
+def tab_through(page):
+    """Every control of the widgets, in the order of the Tab key, has a name and shows its focus; returns their number."""
+    controls = page.locator(".wts :is(input, select, button, [role=slider]):visible").count()
+    page.keyboard.press("Tab")
+    for _ in range(controls):
+        name, outline = page.evaluate(
+            """() => {
+                const node = document.activeElement, ring = node.querySelector(".ring");
+                const label = node.getAttribute("aria-label") ?? node.labels?.[0]?.innerText ?? node.innerText;
+                return [label, ring ? getComputedStyle(ring).strokeWidth : getComputedStyle(node).outlineWidth];
+            }"""
+        )
+        assert name
+        assert outline == "2px"
+        page.keyboard.press("Tab")
+    return controls
+
+
 def in_browser(page, widget, function):
     """Call JavaScript `(module, model) => ...` with the widget's own browser module and its state, and return the result."""
     traits = {

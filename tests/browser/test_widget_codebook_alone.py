@@ -6,7 +6,7 @@ import pytest
 from effdl.widgets import Codebook
 from effdl.widgets.base import significant
 from effdl.widgets.codebook import BITS, INITS
-from tests.browser.conftest import in_browser, readout
+from tests.browser.conftest import fits, in_browser, readout, tab_through
 
 AT = """(module, model) => {
     const layer = module.read(model, model.get("layer"));
@@ -69,14 +69,9 @@ def test_it_plays_to_the_end_and_stops(show):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [700, 1200])
-def test_nothing_overflows_and_everything_has_a_name(show, theme, width):
+@pytest.mark.parametrize("width", [360, 700, 1200])
+def test_nothing_overflows_and_all_is_named(show, theme, width):
     page = show(widget(bits=6), theme=theme)
-    page.set_viewport_size({"width": width, "height": 900})
-    page.locator(".wts svg").nth(1).wait_for()
-    box = page.locator(".wts").bounding_box()
-    assert box["x"] + box["width"] <= width
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    for name in ("Layer", "Start", "Bits of a code", "Iteration of k-means"):
-        assert page.get_by_label(name).count() == 1
+    fits(page, width)
+    assert tab_through(page) == 5
     assert page.get_by_role("img").count() == 2

@@ -6,7 +6,7 @@ import pytest
 from effdl.widgets import QuantizationGrid
 from effdl.widgets.base import significant
 from effdl.widgets.quantization_grid import best, errors
-from tests.browser.conftest import in_browser, readout
+from tests.browser.conftest import fits, in_browser, readout, tab_through
 
 
 def widget(**options):
@@ -59,22 +59,8 @@ def test_sliders_answer_to_the_keyboard(show):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_overflows_and_all_is_named(show, theme):
+@pytest.mark.parametrize("width", [360, 700, 1200])
+def test_nothing_overflows_and_all_is_named(show, theme, width):
     page = show(widget(bits=8), theme=theme)
-    page.set_viewport_size({"width": 700, "height": 900})
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 700
-    controls = page.locator(".wts :is(input, select, button)")
-    assert controls.count() == 4
-    page.keyboard.press("Tab")
-    for _ in range(controls.count()):
-        name, outline = page.evaluate(
-            """() => {
-                const node = document.activeElement;
-                const label = node.getAttribute("aria-label") ?? node.labels?.[0]?.innerText ?? node.innerText;
-                return [label, getComputedStyle(node).outlineWidth];
-            }"""
-        )
-        assert name
-        assert outline == "2px"
-        page.keyboard.press("Tab")
+    fits(page, width)
+    assert tab_through(page) == 4

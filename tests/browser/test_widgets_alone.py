@@ -8,7 +8,7 @@ from effdl.widgets.base import significant
 from effdl.widgets.prediction import verdict
 from effdl.widgets.roofline import under_roof
 from effdl.widgets.weight_distribution import STEPS, at_threshold
-from tests.browser.conftest import in_browser, readout
+from tests.browser.conftest import fits, in_browser, readout, tab_through
 
 
 def distribution(**options):
@@ -180,9 +180,7 @@ def test_nothing_overflows_or_fades(show, theme):
     """At 700 px all stays inside, and text stands out from its ground by 4.5 to 1 (WCAG AA)."""
     question = Prediction("How many weights can go?", unit="%")
     page = show(question, question.compare(91.3), distribution(), Roofline(), theme=theme)
-    page.set_viewport_size({"width": 700, "height": 900})
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 700
+    fits(page, 700)
     colors = page.locator(".wts").first.evaluate(
         """(node) => ["ink", "soft", "blue", "orange", "paper"].map(
             (name) => getComputedStyle(node).getPropertyValue(`--wts-${name}`).trim())"""
@@ -201,17 +199,4 @@ def luminance(color):
 def test_every_control_has_a_name_and_shows_its_focus(show):
     question = Prediction("How many weights can go?", unit="%")
     page = show(question, question.compare(91.3), distribution(), Roofline([("fc", 0.5, 3e7)]))
-    controls = page.locator(".wts :is(input, select, button, [role=slider]):visible")
-    assert controls.count() == 11
-    page.keyboard.press("Tab")
-    for _ in range(controls.count()):
-        name, outline = page.evaluate(
-            """() => {
-                const node = document.activeElement, ring = node.querySelector(".ring");
-                const label = node.getAttribute("aria-label") ?? node.labels?.[0]?.innerText ?? node.innerText;
-                return [label, ring ? getComputedStyle(ring).strokeWidth : getComputedStyle(node).outlineWidth];
-            }"""
-        )
-        assert name
-        assert outline == "2px"
-        page.keyboard.press("Tab")
+    assert tab_through(page) == 11
