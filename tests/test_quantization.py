@@ -248,3 +248,14 @@ def test_bias_correction_restores_the_mean_outputs(trained, digits):
     assert drift > 0.1
     assert (quantized(inputs) - trained(inputs)).mean(0).abs().max() < 1e-4
     assert np.isfinite(quantized(inputs).detach().numpy()).all()
+
+
+def test_what_has_no_code_and_no_bias_is_refused():
+    grid = q.symmetric_grid(-1.0, 1.0)
+    with pytest.raises(ValueError, match="NaN has no code"):
+        q.quantize(torch.tensor([0.5, float("nan")]), grid)
+    with pytest.raises(ValueError, match="learned scales"):
+        q.fold(nn.Linear(3, 2), nn.BatchNorm1d(2, affine=False))
+    model = nn.Sequential(nn.Linear(3, 2, bias=False))
+    with pytest.raises(ValueError, match="has no bias"):
+        q.correct_biases(model, copy.deepcopy(model), torch.ones(4, 3))

@@ -78,7 +78,9 @@ def _nonzero(scale):
 
 
 def quantize(x, grid):
-    """Codes of a tensor: the nearest point of the grid, ties to the even code, saturated at both ends; int32."""
+    """Codes of a tensor, int32: the nearest point of the grid, ties to the even code, saturated; ValueError for NaN."""
+    if torch.isnan(x).any():
+        raise ValueError("NaN has no code")
     return (torch.round(x / grid.scale) + grid.zero_point).clamp(grid.low, grid.high).to(torch.int32)
 
 
@@ -187,12 +189,14 @@ def fold(layer, norm):
     Raises
     ------
     ValueError
-        When `norm` keeps no running statistics.
+        When `norm` keeps no running statistics, or has no learned scales.
 
     Source: Jacob et al., 2018, equation 14.
     """
-    if norm.running_mean is None:
-        raise ValueError("a batch normalization without running statistics cannot be folded")
+    if norm.running_mean is None or norm.weight is None:
+        raise ValueError(
+            "only a batch normalization with running statistics and learned scales can be folded"
+        )
     folded = copy.deepcopy(layer)
     gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     bias = layer.bias if layer.bias is not None else torch.zeros_like(norm.bias)
@@ -259,12 +263,14 @@ def correct_biases(model, quantized, inputs):
     """Shift the biases of `quantized`, in place, so that each layer's mean output on `inputs` is that of `model`.
 
     Both are Sequentials with the same layers. The layers are corrected in order, each behind the corrected ones before
-    it. Returns `quantized`.
+    it. Returns `quantized`; ValueError when a layer has no bias.
     """
     exact = approximate = inputs
     for ours, theirs in zip(quantized, model, strict=True):
         exact, approximate = theirs(exact), ours(approximate)
         if isinstance(ours, (nn.Linear, nn.Conv2d)):
+            if ours.bias is None:
+                raise ValueError(f"{ours} has no bias that could be corrected")
             error = (exact - approximate).transpose(0, 1).flatten(1).mean(1)  # for each channel
             ours.bias += error
             approximate = approximate + error.view(-1, *[1] * (approximate.ndim - 2))
