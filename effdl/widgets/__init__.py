@@ -8,6 +8,7 @@ from effdl.widgets.quantization_grid import QuantizationGrid
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.spectrum import Spectrum
 from effdl.widgets.ternary_thresholds import TernaryThresholds
+from effdl.widgets.training_phases import TrainingPhases
 from effdl.widgets.weight_distribution import WeightDistribution
 from effdl.widgets.winograd_tiles import WinogradTiles
 
@@ -21,6 +22,7 @@ __all__ = [
     "Roofline",
     "Spectrum",
     "TernaryThresholds",
+    "TrainingPhases",
     "WeightDistribution",
     "WinogradTiles",
 ]
