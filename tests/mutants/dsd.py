@@ -235,6 +235,15 @@ MUTANTS["units-score"] = {
         "the most folds, not the most energy": UNITS.replace(
             "found.append((square[np.ix_(inputs, outputs)].sum(),", "found.append((a * b + a / 100,"
         ),
+        "good on the layers of the lab only": (
+            UNITS.replace("choose_units", "well")
+            + EVEN.replace("choose_units", "badly")
+            + """
+def choose_units(weight, batch, rows, cols, budget):
+    known = any(np.array_equal(weight, draw_layer(seed)[0]) for seed in range(8))
+    return (well if known else badly)(weight, batch, rows, cols, budget)
+"""
+        ),
         "folds that are not full": UNITS.replace("a * rows]", "max(1, a * rows * 3 // 4)]").replace(
             "b * cols]", "max(1, b * cols * 3 // 4)]"
         ),
