@@ -6,6 +6,7 @@ from effdl.widgets.file_map import FileMap
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.quantization_grid import QuantizationGrid
 from effdl.widgets.roofline import Roofline
+from effdl.widgets.soft_targets import SoftTargets
 from effdl.widgets.spectrum import Spectrum
 from effdl.widgets.ternary_thresholds import TernaryThresholds
 from effdl.widgets.training_phases import TrainingPhases
@@ -20,6 +21,7 @@ __all__ = [
     "Prediction",
     "QuantizationGrid",
     "Roofline",
+    "SoftTargets",
     "Spectrum",
     "TernaryThresholds",
     "TrainingPhases",
