@@ -215,8 +215,6 @@ MUTANTS["share-check"] = {
             "[max(sorted(set(confidence.tolist()) | {1.5}),"
             " key=lambda t: np.where(confidence < t, teacher_right, student_right).mean())]:",
         ),
-            "1e-9:", "1e-9 and threshold < 1:"
-        ),
     },
     "right": {
         "every threshold, the cheapest": """
