@@ -1,6 +1,7 @@
 // EIE's queues and processing elements, cycle by cycle. When what happens is the simulator's word; this only reads it.
 
 const IDLE = -1;
+const DASHES = [null, "6 3", "2 3", "8 3 2 3"]; // of the lines in the picture of the depths
 
 /** The product out of the model's buffers: weights, activations, and when each broadcast is sent and taken. */
 export function read(model) {
@@ -253,7 +254,7 @@ function drawDepths(width, data, model, { name, pes, slots }) {
   gridLines(svg, { left, right, y }, ticks(0, 1.1 * most, 4).filter(Number.isInteger), String);
   axisBelow(svg, { left, right, bottom, x: (i) => x(i) }, depths.map((_, i) => i), "slots of a queue", (i) => String(depths[i]));
   names.forEach((matrix, m) => {
-    const dashes = { "stroke-dasharray": m ? "5 3" : null };
+    const dashes = { "stroke-dasharray": DASHES[m % DASHES.length] };
     svg.append(shape("path", { class: "curve", ...dashes, d: `M${depths.map((depth, i) => `${x(i).toFixed(1)} ${y(cycles(matrix, depth)).toFixed(1)}`).join("L")}` }));
     depths.forEach((depth, i) => svg.append(shape("circle", {
       class: matrix === name && depth === slots ? "threshold-fill" : "curve-point", cx: x(i), cy: y(cycles(matrix, depth)), r: matrix === name && depth === slots ? 5 : 2.6,
