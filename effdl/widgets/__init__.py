@@ -3,6 +3,7 @@
 from effdl.widgets.codebook import Codebook
 from effdl.widgets.course_map import CourseMap
 from effdl.widgets.file_map import FileMap
+from effdl.widgets.gemm_tiles import GemmTiles
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.quantization_grid import QuantizationGrid
 from effdl.widgets.queues import Queues
@@ -18,6 +19,7 @@ __all__ = [
     "Comparison",
     "CourseMap",
     "FileMap",
+    "GemmTiles",
     "Prediction",
     "QuantizationGrid",
     "Queues",
