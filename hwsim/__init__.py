@@ -22,6 +22,7 @@ from hwsim.machines import (
     mma,
 )
 from hwsim.memory import training_memory
+from hwsim.occupancy import occupancy
 from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
@@ -77,6 +78,7 @@ __all__ = [
     "layer_energy",
     "mma",
     "networks",
+    "occupancy",
     "pareto",
     "roofline",
     "scaling",

@@ -3,8 +3,10 @@
 from effdl.widgets.codebook import Codebook
 from effdl.widgets.course_map import CourseMap
 from effdl.widgets.file_map import FileMap
+from effdl.widgets.gemm_tiles import GemmTiles
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.quantization_grid import QuantizationGrid
+from effdl.widgets.queues import Queues
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.soft_targets import SoftTargets
 from effdl.widgets.spectrum import Spectrum
@@ -18,8 +20,10 @@ __all__ = [
     "Comparison",
     "CourseMap",
     "FileMap",
+    "GemmTiles",
     "Prediction",
     "QuantizationGrid",
+    "Queues",
     "Roofline",
     "SoftTargets",
     "Spectrum",
