@@ -41,7 +41,7 @@ def draw(*shape, seed=0):
 def test_the_ring_is_the_simulators_bit_by_bit(four, shape):
     arrays = draw(4, *shape)
     expected = hwsim.interconnect.Ring(4).simulate(arrays.numpy(), hwsim.interconnect.Link(0, 1)).output
-    for ours, simulated in zip(four.run(jobs.ring, arrays), expected, strict=True):
+    for ours, simulated in zip(four.run(parallel.reduce_own, parallel.ring_all_reduce, arrays), expected, strict=True):
         np.testing.assert_array_equal(ours.numpy(), simulated)
         torch.testing.assert_close(ours, arrays.sum(0))
 
@@ -218,3 +218,7 @@ def test_pipeline_times():
     for seconds, parts in (([1, 0], 2), ([1], 0)):
         with pytest.raises(ValueError, match="must be positive"):
             model_parallel.pipeline_starts(seconds, parts)
+
+
+def test_the_time_of_a_reduction(four):
+    assert all(seconds > 0 for seconds in four.run(parallel.time_reduce, dist.all_reduce, 10, repeats=3))

@@ -39,12 +39,6 @@ def steps(count, pause):
     return count
 
 
-def ring(arrays):
-    own = arrays[dist.get_rank()].clone()
-    parallel.ring_all_reduce(own)
-    return own
-
-
 def ring_not_contiguous():
     try:
         parallel.ring_all_reduce(torch.zeros(4, 3).T)

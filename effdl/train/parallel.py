@@ -68,6 +68,13 @@ def ring_all_reduce(tensor):
         pass_on(parts[(rank + 1 - step) % size], parts[(rank - step) % size])
 
 
+def reduce_own(reduce, arrays):
+    """What `reduce` makes of this worker's row of `arrays` (workers, ...), in each worker."""
+    own = arrays[dist.get_rank()].clone()
+    reduce(own)
+    return own
+
+
 def batches(examples, batch_size, epochs, seed=0):
     """Yield the numbers of the examples of each step, in a new order in each epoch; the same for all workers."""
     order = torch.Generator().manual_seed(seed)
@@ -141,9 +148,9 @@ def train_with_ddp(model, train, *, epochs, batch_size, lr, momentum=0.9, seed=0
     number of workers first.
     """
     rank, size = place()
-    parallel, velocity = DistributedDataParallel(model), 0.0
+    wrapped, velocity = DistributedDataParallel(model), 0.0
     for batch in batches(len(train.inputs), batch_size, epochs, seed):
-        gradient = gradient_of(model, size * share_of_loss(parallel, train, batch, rank, size))
+        gradient = gradient_of(model, size * share_of_loss(wrapped, train, batch, rank, size))
         velocity = momentum * velocity + gradient
         descend(model, velocity, lr)
         report()
@@ -253,3 +260,14 @@ def train_and_score(make, trainer, train, validation, seed, **settings):
     model = make(seed)
     trainer(model, train, seed=seed, **settings)
     return evaluate(model, validation)
+
+
+def time_reduce(reduce, elements, repeats=9):
+    """Median seconds in which a float32 vector is summed over all workers; in each worker."""
+    vector, seconds = torch.ones(elements), []
+    for _ in range(repeats):
+        dist.barrier()  # all begin together
+        start = time.perf_counter()
+        reduce(vector)
+        seconds.append(time.perf_counter() - start)
+    return sorted(seconds)[repeats // 2]

@@ -5,6 +5,7 @@ from effdl.widgets.course_map import CourseMap
 from effdl.widgets.file_map import FileMap
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.quantization_grid import QuantizationGrid
+from effdl.widgets.ring_all_reduce import RingAllReduce
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.spectrum import Spectrum
 from effdl.widgets.ternary_thresholds import TernaryThresholds
@@ -18,6 +19,7 @@ __all__ = [
     "FileMap",
     "Prediction",
     "QuantizationGrid",
+    "RingAllReduce",
     "Roofline",
     "Spectrum",
     "TernaryThresholds",
