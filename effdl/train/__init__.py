@@ -1,1 +1,1 @@
-"""Techniques that make training faster or better, one module a technique."""
+"""Techniques of training, one module a technique."""

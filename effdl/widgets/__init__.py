@@ -9,6 +9,7 @@ from effdl.widgets.ring_all_reduce import RingAllReduce
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.spectrum import Spectrum
 from effdl.widgets.ternary_thresholds import TernaryThresholds
+from effdl.widgets.training_phases import TrainingPhases
 from effdl.widgets.weight_distribution import WeightDistribution
 from effdl.widgets.winograd_tiles import WinogradTiles
 
@@ -23,6 +24,7 @@ __all__ = [
     "Roofline",
     "Spectrum",
     "TernaryThresholds",
+    "TrainingPhases",
     "WeightDistribution",
     "WinogradTiles",
 ]
