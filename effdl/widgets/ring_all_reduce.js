@@ -124,7 +124,7 @@ export default {
   },
 };
 
-/** What each node holds, darker for sums of more workers, and the messages that brought it. */
+/** What each node holds, stronger in color for sums of more workers, and the messages that brought it. */
 function drawGrid(width, { values, shares, moves }, workers) {
   const [left, top, high] = [width < 420 ? 56 : 72, 18, 27];
   const wide = (width - left - 4) / ELEMENTS;
@@ -153,15 +153,15 @@ function drawGrid(width, { values, shares, moves }, workers) {
     svg.append(
       shape("rect", { class: "arrived", x: x(start) + 1, y: to - high / 2 + 1, width: (stop - start) * wide - 2, height: high - 2 }),
       shape("path", { class: "threshold", fill: "none", d: `M${at} ${from}V${end}` }),
-      shape("path", { class: "threshold-fill", d: `M${at - 4} ${end}h8l-4 ${Math.sign(to - from) * 6}Z` }));
+      shape("path", { class: "threshold-fill", style: "stroke: none", d: `M${at - 4} ${end}h8l-4 ${Math.sign(to - from) * 6}Z` }));
   });
-  svg.append(shape("text", { x: left, y: 11 }, "numbers, darker: of more workers"));
+  svg.append(shape("text", { x: left, y: 11 }, "numbers, stronger in color: of more workers"));
   return svg;
 }
 
 /** Speed-up over workers, both on logarithmic axes; the chosen algorithm stands out. */
 function drawCurves(width, speedups, chosen) {
-  const [left, right, top, bottom] = [46, width - 108, 26, 206];
+  const [left, right, top, bottom] = [46, width - 116, 26, 206];
   const lowest = Math.min(1, ...Object.values(speedups).flat());
   const low = Math.floor(Math.log2(lowest) / 2) * 2;
   const x = (count) => left + (Math.log2(count) / 8) * (right - left);
