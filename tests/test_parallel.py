@@ -41,7 +41,9 @@ def draw(*shape, seed=0):
 def test_the_ring_is_the_simulators_bit_by_bit(four, shape):
     arrays = draw(4, *shape)
     expected = hwsim.interconnect.Ring(4).simulate(arrays.numpy(), hwsim.interconnect.Link(0, 1)).output
-    for ours, simulated in zip(four.run(parallel.reduce_own, parallel.ring_all_reduce, arrays), expected, strict=True):
+    for ours, simulated in zip(
+        four.run(parallel.reduce_own, parallel.ring_all_reduce, arrays), expected, strict=True
+    ):
         np.testing.assert_array_equal(ours.numpy(), simulated)
         torch.testing.assert_close(ours, arrays.sum(0))
 
