@@ -7,6 +7,7 @@ from effdl.widgets.gemm_tiles import GemmTiles
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.quantization_grid import QuantizationGrid
 from effdl.widgets.queues import Queues
+from effdl.widgets.ring_all_reduce import RingAllReduce
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.soft_targets import SoftTargets
 from effdl.widgets.spectrum import Spectrum
@@ -24,6 +25,7 @@ __all__ = [
     "Prediction",
     "QuantizationGrid",
     "Queues",
+    "RingAllReduce",
     "Roofline",
     "SoftTargets",
     "Spectrum",
