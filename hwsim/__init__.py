@@ -22,9 +22,11 @@ from hwsim.machines import (
     mma,
 )
 from hwsim.memory import training_memory
+from hwsim.nest_walk import Access, operands, walk_nest
 from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
+from hwsim.row_stationary import row_stationary
 from hwsim.sparse_matrix import SparseMatrix
 from hwsim.sweep import SweepError, sweep
 from hwsim.trace import trace
@@ -38,6 +40,7 @@ __all__ = [
     "FPGA_PARTS",
     "HOROWITZ_45NM",
     "PLATFORMS",
+    "Access",
     "Binary",
     "Comparison",
     "Conv2d",
@@ -77,10 +80,13 @@ __all__ = [
     "layer_energy",
     "mma",
     "networks",
+    "operands",
     "pareto",
     "roofline",
+    "row_stationary",
     "scaling",
     "sweep",
     "trace",
     "training_memory",
+    "walk_nest",
 ]
