@@ -102,50 +102,32 @@ export default {
     const layer = choice("Layer", model.get("layers"), model.get("layer"), (value) => restart("layer", value));
     const init = choice("Start", INITS, model.get("init"), (value) => restart("init", value));
     const bits = choice("Bits of a code", BITS.map(String), String(model.get("bits")), (value) => restart("bits", Number(value)));
-    const slider = sliderRow("Iteration", { name: "Iteration of k-means" }, (iteration) => set("iteration", iteration));
-    const play = element("button", { type: "button", onclick: () => (timer ? pause() : run()) }, "Play");
+    let [key, data, way] = ["", null, [[]]];
+    const steps = stepper(model, "iteration", { label: "Iteration", name: "Iteration of k-means", last: () => way.length - 1 });
     const picture = element("div");
     const readout = element("div", { class: "wts-readout" });
     el.append(
-      element("div", { class: "wts-row" }, layer.field, init.field, bits.field, play),
+      element("div", { class: "wts-row" }, layer.field, init.field, bits.field, ...steps.buttons),
       element("div", { class: "wts-panels" }, picture),
-      slider.row, readout,
+      steps.row, readout,
     );
-
-    let [timer, key, data, steps] = [null, "", null, []];
-    const last = () => steps.length - 1;
-    function pause() {
-      clearInterval(timer);
-      timer = null;
-      play.textContent = "Play";
-    }
-    function run() {
-      if (model.get("iteration") >= last()) set("iteration", 0);
-      play.textContent = "Pause";
-      timer = setInterval(() => {
-        if (model.get("iteration") >= last()) pause();
-        else set("iteration", model.get("iteration") + 1);
-      }, Math.max(60, Math.min(400, 6000 / (last() + 1))));
-    }
 
     function show(width) {
       const wanted = ["layer", "init", "bits"].map((name) => model.get(name));
       if (key !== wanted.join("\n")) {
-        pause();
+        steps.pause();
         key = wanted.join("\n");
         data = read(model, wanted[0]);
-        steps = path(data, start(data, wanted[1], wanted[2]));
+        way = path(data, start(data, wanted[1], wanted[2]));
       }
       layer.select.value = wanted[0];
       init.select.value = wanted[1];
       bits.select.value = String(wanted[2]);
-      slider.range.max = last();
-      const iteration = Math.min(model.get("iteration"), last());
-      slider.range.value = iteration;
-      const now = atIteration(data, steps, iteration);
-      slider.shown.textContent = `${iteration} of ${now.iterations}`;
+      const iteration = steps.at();
+      const now = atIteration(data, way, iteration);
       const empty = now.counts.filter((count) => !count).length;
-      slider.range.setAttribute("aria-valuetext", `${iteration} of ${now.iterations}: error ${percent(now.error / now.energy)} of the energy`);
+      const reached = `${iteration} of ${now.iterations}`;
+      steps.show(reached, `${reached}: error ${percent(now.error / now.energy)} of the energy`);
       const zeros = data.weights - data.nonzero;
       const sampled = data.values.length < data.nonzero ? `a sample of ${significant(data.nonzero)}` : "all that are not zero";
       readout.replaceChildren(
@@ -155,12 +137,12 @@ export default {
         entry("Weights", significant(data.values.length), sampled),
       );
       if (!width) return;
-      picture.replaceChildren(drawClusters(width, data, now), drawPaths(width, data, steps, iteration));
+      picture.replaceChildren(drawClusters(width, data, now), drawPaths(width, data, way, iteration));
     }
 
     const stop = keepShown(model, ["layer", "init", "bits", "iteration"], picture, show);
     return () => {
-      pause();
+      steps.pause();
       stop();
     };
   },

@@ -88,7 +88,7 @@ class Codebook(Widget):
         If there is no layer, or a layer has no nonzero weight.
     """
 
-    _esm = module("common.js", "plot.js", "codebook.js")
+    _esm = module("common.js", "plot.js", "stepper.js", "codebook.js")
 
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     layer = traitlets.Unicode().tag(sync=True)

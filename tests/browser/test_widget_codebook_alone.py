@@ -68,10 +68,21 @@ def test_it_plays_to_the_end_and_stops(show):
     assert int(last) > 2
 
 
+def test_it_goes_forth_and_back_by_hand(show):
+    page = show(widget(layer="dense", bits=2))
+    where = page.locator(".wts-slider output")
+    for button, reached in (("Back", 0), ("Step", 1), ("Step", 2), ("Back", 1)):
+        page.get_by_role("button", name=button).press("Enter")
+        assert where.inner_text().startswith(f"{reached} of ")
+    page.get_by_role("button", name="Play").press("Enter")
+    page.get_by_role("button", name="Back").press("Enter")
+    assert page.get_by_role("button", name="Play").is_visible()  # a step by hand ends the play
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 700, 1200])
 def test_nothing_overflows_and_all_is_named(show, theme, width):
     page = show(widget(bits=6), theme=theme)
     fits(page, width)
-    assert tab_through(page) == 5
+    assert tab_through(page) == 7
     assert page.get_by_role("img").count() == 2
