@@ -3,6 +3,7 @@
 from effdl.widgets.codebook import Codebook
 from effdl.widgets.course_map import CourseMap
 from effdl.widgets.file_map import FileMap
+from effdl.widgets.loop_nest import LoopNestExplorer
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.quantization_grid import QuantizationGrid
 from effdl.widgets.roofline import Roofline
@@ -16,6 +17,7 @@ __all__ = [
     "Comparison",
     "CourseMap",
     "FileMap",
+    "LoopNestExplorer",
     "Prediction",
     "QuantizationGrid",
     "Roofline",
