@@ -30,6 +30,7 @@ from hwsim.row_stationary import row_stationary
 from hwsim.sparse_matrix import SparseMatrix
 from hwsim.sweep import SweepError, sweep
 from hwsim.trace import trace
+from hwsim.wavefront import Wavefront, wavefront
 from hwsim.workload import Conv2d, MatMul, Network
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "Ternary",
     "Torus",
     "Tree",
+    "Wavefront",
     "compare",
     "dataflow_energy",
     "energy",
@@ -89,4 +91,5 @@ __all__ = [
     "trace",
     "training_memory",
     "walk_nest",
+    "wavefront",
 ]
