@@ -8,6 +8,7 @@ from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.quantization_grid import QuantizationGrid
 from effdl.widgets.roofline import Roofline
 from effdl.widgets.spectrum import Spectrum
+from effdl.widgets.systolic import Systolic
 from effdl.widgets.ternary_thresholds import TernaryThresholds
 from effdl.widgets.weight_distribution import WeightDistribution
 from effdl.widgets.winograd_tiles import WinogradTiles
@@ -22,6 +23,7 @@ __all__ = [
     "QuantizationGrid",
     "Roofline",
     "Spectrum",
+    "Systolic",
     "TernaryThresholds",
     "WeightDistribution",
     "WinogradTiles",
