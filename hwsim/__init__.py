@@ -22,11 +22,8 @@ from hwsim.machines import (
     mma,
 )
 from hwsim.memory import training_memory
-<<<<<<< HEAD
-from hwsim.occupancy import occupancy
-=======
 from hwsim.nest_walk import Access, operands, walk_nest
->>>>>>> hA
+from hwsim.occupancy import occupancy
 from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
@@ -86,11 +83,8 @@ __all__ = [
     "layer_energy",
     "mma",
     "networks",
-<<<<<<< HEAD
     "occupancy",
-=======
     "operands",
->>>>>>> hA
     "pareto",
     "roofline",
     "row_stationary",
