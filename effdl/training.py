@@ -31,6 +31,7 @@ def fit(
     validation=None,
     l1=0.0,
     l2=0.0,
+    after_epoch=None,
     progress=True,
 ):
     """Train `model` in place with Adam on the cross-entropy.
@@ -46,6 +47,7 @@ def fit(
     validation : Split. When given, the weights of the epoch with the best validation accuracy are kept
         (the earliest one on a tie), otherwise those of the last epoch.
     l1, l2 : float, weight of the sum of |w| and of w^2 over all weight matrices and kernels, added to the loss.
+    after_epoch : function of the model, called after each epoch, to watch it.
     progress : bool, show a progress bar.
 
     Returns
@@ -72,6 +74,8 @@ def fit(
     apply_masks(masked)
     for _ in tqdm(range(epochs), desc="training", unit="epoch", leave=False, disable=not progress):
         history.loss.append(_epoch(model, train, optimizer, batch_size, order, masked, l1, l2))
+        if after_epoch is not None:
+            after_epoch(model)
         if validation is not None:
             history.validation.append(evaluate(model, validation))
             model.train()

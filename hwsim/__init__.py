@@ -23,6 +23,7 @@ from hwsim.machines import (
 )
 from hwsim.memory import training_memory
 from hwsim.nest_walk import Access, operands, walk_nest
+from hwsim.occupancy import occupancy
 from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
@@ -82,6 +83,7 @@ __all__ = [
     "layer_energy",
     "mma",
     "networks",
+    "occupancy",
     "operands",
     "pareto",
     "roofline",

@@ -281,6 +281,49 @@ def test_deeper_queues_balance_the_load(recipe):
     assert cycles[0] > 1.5 * cycles[-1]
 
 
+def test_the_timeline_by_hand():
+    """Two PEs, queues of one slot: PE 1 waits for PE 0, then the broadcast for a slot."""
+    machine = EIE(pes=2, fifo_depth=1)
+    matrix = machine.encode(np.array([[1, 1, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]]))
+    run = machine.timeline(matrix, np.array([1, 2, 0]))
+    assert run.columns.tolist() == [0, 1, 3]
+    assert run.work.tolist() == [[3, 1], [1, 2], [1, 1]]
+    assert run.sent.tolist() == [0, 2, 5]  # the slot of column 0 is free in cycle 2, that of column 1 in 5
+    assert run.taken.tolist() == [[1, 1], [4, 3], [6, 6]]
+    assert run.freed.tolist() == [[4, 2], [5, 5], [7, 7]]
+    assert (run.cycles, run.waited) == (7, 3)
+    assert run.occupancy().tolist() == [[1, 1], [0, 0], [1, 1], [1, 0], [0, 0], [1, 1], [0, 0]]
+    assert machine.run(matrix, np.array([1, 2, 0])).cycles == 7 + 6
+
+
+@given(matrices, st.integers(1, 9), st.integers(1, 12), st.data())
+def test_the_timeline_is_that_of_the_report(weights, pes, fifo_depth, data):
+    machine = EIE(pes=pes, fifo_depth=fifo_depth, index_bits=2)
+    activations = data.draw(
+        arrays.arrays(np.float64, weights.shape[1], elements=st.sampled_from([0.0, 0.5, -3.0]))
+    )
+    matrix = machine.encode(weights)
+    run, report = machine.timeline(matrix, activations), machine.run(matrix, activations)
+    assert run.cycles + 6 == report.cycles
+    assert run.columns.tolist() == [*np.flatnonzero(activations), weights.shape[1]]
+    assert (run.taken > run.sent[:, None]).all()
+    assert (run.taken[1:] >= run.freed[:-1]).all()
+    assert (np.diff(run.sent) > 0).all()
+    occupancy = run.occupancy()
+    assert occupancy.shape == (run.cycles, pes)
+    assert 0 <= occupancy.min() <= occupancy.max() <= fifo_depth
+    assert not occupancy[-1].any()
+    deep = EIE(pes=pes, fifo_depth=1000, index_bits=2).timeline(matrix, activations)
+    assert deep.waited == 0 <= run.waited
+    entries = np.where(run.work[:-1] > 1, run.work[:-1], 0).sum()
+    assert entries <= report.counts["work"] <= run.work.sum()
+
+
+def test_queues_without_a_slot_are_refused():
+    with pytest.raises(ValueError, match="depth=0 must be 1 or more"):
+        eie_module.fill_queues(np.array([0]), np.array([[1]]), 0)
+
+
 def test_power_is_that_of_table_2():
     modules = {"entry memory": "SpmatRead", "pointer memory": "PtrRead", "arithmetic": "ArithmUnit"}
     modules |= {"activations": "ActRW", "queue": "Act_queue"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim import EYERISS_RELATIVE, Conv2d, MatMul, Network, TensorCoreGPU, mma, networks
+from hwsim import EYERISS_RELATIVE, Conv2d, MatMul, Network, TensorCoreGPU, mma, networks, occupancy
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -200,6 +200,52 @@ def test_occupancy():
     assert TensorCoreGPU(tile=(64, 64, 64)).blocks == 3
     assert TensorCoreGPU(tile=(16, 16, 16), warp=(16, 16)).blocks == 32  # not the 48 that shared memory holds
     assert TensorCoreGPU(tile=(64, 64, 32), warp=(16, 16)).blocks == 4  # of 64 warps, 16 each
+
+
+def test_the_schedule_by_hand():
+    """Two SMs of two places: a wave of 4 tiles, 2 high and 2 wide; 3 x 3 tiles make a band of two rows and one of one."""
+    run = TensorCoreGPU(sms=2).schedule(MatMul("gemm", 300, 100, 384))
+    places = list(zip(run.row.tolist(), run.column.tolist(), strict=True))
+    assert places == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 0), (2, 1), (2, 2)]
+    assert run.wave.tolist() == [0] * 4 + [1] * 4 + [2]
+    assert run.sm.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0]
+    assert run.place.tolist() == [0, 0, 1, 1, 0, 0, 1, 1, 0]
+    assert (run.waves, run.places, run.chunks) == (3, 2, 4)
+
+
+shapes = st.builds(
+    MatMul, st.just("gemm"), st.integers(1, 700), st.integers(1, 300), st.integers(1, 700), st.integers(1, 3)
+)
+
+
+@given(shapes, st.integers(1, 5), st.sampled_from([(128, 128, 32), (64, 64, 32), (32, 64, 16)]))
+def test_the_schedule_is_that_of_the_report(layer, sms, tile):
+    gpu = TensorCoreGPU(sms=sms, tile=tile, warp=(32, 32), bandwidth=1e18)
+    run, report = gpu.schedule(layer), gpu.run(layer)
+    assert len(run.wave) == report.counts["tiles"]
+    assert (run.waves, run.cycles) == (report.counts["waves"], report.cycles)
+    assert run.places == gpu.blocks
+    ran = set(zip(run.group.tolist(), run.row.tolist(), run.column.tolist(), strict=True))
+    assert len(ran) == len(run.wave)  # each tile once
+    where = set(zip(run.wave.tolist(), run.sm.tolist(), run.place.tolist(), strict=True))
+    assert len(where) == len(run.wave)  # and never two at one place
+    assert run.sm.max() < sms
+    assert run.place.max() < gpu.blocks
+
+
+def test_blocks_are_those_of_the_occupancy():
+    for tile, warp in [
+        ((128, 128, 32), (64, 32)),
+        ((64, 64, 32), (64, 32)),
+        ((64, 64, 64), (32, 32)),
+        ((256, 128, 32), (64, 32)),
+        ((16, 16, 16), (16, 16)),
+        ((64, 64, 32), (16, 16)),
+    ]:
+        (rows, columns, depth), (down, across) = tile, warp
+        threads = 32 * (rows // down) * (columns // across)
+        kernel = occupancy(threads, 2 * rows * columns // threads, 2 * 2 * (rows + columns) * depth)
+        assert kernel.blocks == TensorCoreGPU(tile=tile, warp=warp).blocks
 
 
 def test_deepbench_rests_on_the_share_of_a_lone_block():

@@ -28,6 +28,54 @@ PE_POWER_CLOCK = 800e6
 
 
 @dataclass(frozen=True)
+class QueueTimeline:
+    """When EIE's queues fill and its PEs work: broadcast k brings the activation of `columns[k]` to all of them.
+
+    Parameters
+    ----------
+    columns : array (broadcasts,) of int, the nonzero activations; the last one is the empty bias column after the others
+    sent : array (broadcasts,) of int, the cycle in which each is broadcast
+    taken : array (broadcasts, pes) of int, the cycle in which each PE takes it from its queue
+    work : array (broadcasts, pes) of int, the cycles that the PE then needs: its entries of the column, 1 if it has none
+
+    Examples
+    --------
+    >>> eie = EIE(pes=2)
+    >>> run = eie.timeline(eie.encode([[0, 2, 0], [1, 0, 0], [0, 3, 0], [0, 0, 4]]), [5, 1, 0])
+    >>> run.columns.tolist(), run.sent.tolist(), run.taken.tolist(), run.cycles
+    ([0, 1, 3], [0, 1, 2], [[1, 1], [2, 2], [4, 3]], 5)
+    >>> run.occupancy().tolist()
+    [[1, 1], [1, 1], [1, 1], [1, 0], [0, 0]]
+    """
+
+    columns: np.ndarray
+    sent: np.ndarray
+    taken: np.ndarray
+    work: np.ndarray
+
+    @property
+    def freed(self) -> np.ndarray:
+        """Array (broadcasts, pes): the cycle in which each PE is done with each activation."""
+        return self.taken + self.work
+
+    @property
+    def cycles(self) -> int:
+        """Cycles until the last PE is free; the pipeline comes on top in a `Report`."""
+        return int(self.freed.max())
+
+    @property
+    def waited(self) -> int:
+        """Cycles in which the next broadcast was ready, but a queue was full."""
+        return int(self.sent[-1] - broadcast_steps(self.columns, self.work.shape[1]).sum())
+
+    def occupancy(self) -> np.ndarray:
+        """Array (cycles, pes): the activations in each queue at the end of each cycle, never more than it has slots."""
+        came = np.bincount(self.sent, minlength=self.cycles)
+        went = [np.bincount(taken, minlength=self.cycles) for taken in self.taken.T]
+        return np.cumsum(came[:, None] - np.stack(went, axis=1), axis=0)
+
+
+@dataclass(frozen=True)
 class EIE:
     """EIE: `pes` processing elements, each holding every `pes`-th row of the matrix.
 
@@ -164,6 +212,14 @@ class EIE:
         """
         return {stored.name: self.encode(stored.array) for stored in read(path) if stored.array.ndim == 2}
 
+    def timeline(self, matrix: SparseMatrix, activations: ArrayLike) -> QueueTimeline:
+        """Follow the queues through the product of an encoded matrix and a vector; `run` reports `cycles + PIPELINE`.
+
+        Raises ValueError as `run` does.
+        """
+        nonzero, start, stop = self._broadcasts(matrix, activations)[1:]
+        return self._timeline(nonzero, stop - start, matrix.shape[1])
+
     def _encode_part(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One PE's rows (inputs, rows of this PE): zeros before each entry, values, and entries of each column."""
         flat = part.ravel()
@@ -250,16 +306,7 @@ class EIE:
         )
 
     def _multiply(self, matrix: SparseMatrix, activations: ArrayLike | None, name: str) -> Report:
-        self._check(matrix)
-        activations = np.asarray(activations)
-        if activations.shape != matrix.shape[1:]:
-            raise ValueError(
-                f"EIE.run multiplies by one vector of {matrix.shape[1]} activations at a time, "
-                f"got an array of shape {activations.shape}"
-            )
-        if activations.dtype.kind not in "iuf" or not np.isfinite(activations).all():
-            raise ValueError("EIE.run needs activations that are finite real numbers")
-
+        activations, nonzero, start, stop = self._broadcasts(matrix, activations)
         kind = np.result_type(matrix.values, activations, np.float32)
         if "f" not in matrix.values.dtype.kind + activations.dtype.kind:
             kind = np.dtype(np.int64)
@@ -267,11 +314,7 @@ class EIE:
                 raise ValueError(
                     "EIE.run: sums of these integers may pass 2**53; scale them down or give floats"
                 )
-        nonzero = np.flatnonzero(activations)
-        start, stop = matrix.pointers[:, nonzero], matrix.pointers[:, nonzero + 1]
-        work = np.maximum(stop - start, 1)  # an empty column still takes a cycle
-        cycles = self._cycles(nonzero, work, matrix.shape[1]) + PIPELINE
-
+        cycles = self._timeline(nonzero, stop - start, matrix.shape[1]).cycles + PIPELINE
         entry = _ranges(start.ravel(), stop.ravel())
         factor = np.repeat(np.tile(activations[nonzero], self.pes), (stop - start).ravel())
         values = matrix.values[entry]
@@ -306,6 +349,22 @@ class EIE:
             output=output.astype(kind),
         )
 
+    def _broadcasts(
+        self, matrix: SparseMatrix, activations: ArrayLike | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The activations, which of them are nonzero, and where each PE's entries of their columns start and stop."""
+        self._check(matrix)
+        activations = np.asarray(activations)
+        if activations.shape != matrix.shape[1:]:
+            raise ValueError(
+                f"EIE.run multiplies by one vector of {matrix.shape[1]} activations at a time, "
+                f"got an array of shape {activations.shape}"
+            )
+        if activations.dtype.kind not in "iuf" or not np.isfinite(activations).all():
+            raise ValueError("EIE.run needs activations that are finite real numbers")
+        nonzero = np.flatnonzero(activations)
+        return activations, nonzero, matrix.pointers[:, nonzero], matrix.pointers[:, nonzero + 1]
+
     def _check(self, matrix: SparseMatrix) -> None:
         theirs = (matrix.pes, matrix.index_bits, matrix.weight_bits)
         if theirs != (self.pes, self.index_bits, self.weight_bits):
@@ -314,26 +373,75 @@ class EIE:
                 f"{(self.pes, self.index_bits, self.weight_bits)}: encode it with this machine"
             )
 
-    def _cycles(self, nonzero: np.ndarray, work: np.ndarray, columns: int) -> int:
-        """Cycles until the last PE is free, by events: broadcast k at `t`, taken from PE p's queue at `taken[p]`."""
-        broadcast = np.append(nonzero, columns)  # an empty bias column ends each run
-        work = np.concatenate([work, np.ones((self.pes, 1), np.int64)], axis=1).T.copy()
-        # The activations stand `pes` in a row; going to the next rows costs a cycle each, but the scan past a row's
-        # last activation does that for free.
-        row = broadcast // self.pes
-        step = 1 + np.diff(row) - ((np.diff(row) > 0) & (broadcast[:-1] % self.pes == self.pes - 1))
-        free = np.zeros(self.pes, np.int64)
-        last_taken: list[int] = []  # for each broadcast, when the slowest PE took it from its queue
-        t = int(row[0])
-        for k in range(broadcast.size):
-            if k:
-                t += int(step[k - 1])
-            if k >= self.fifo_depth:
-                t = max(t, last_taken[k - self.fifo_depth] + 1)  # wait until every queue has a slot
-            taken = np.maximum(free, t + 1)
-            last_taken.append(int(taken.max()))
-            free = taken + work[k]
-        return int(free.max())
+    def _timeline(self, nonzero: np.ndarray, entries: np.ndarray, columns: int) -> QueueTimeline:
+        """The run of a matrix of so many columns; `entries` (pes, nonzero) are what each PE has of the nonzero ones."""
+        sent_columns = np.append(nonzero, columns)  # an empty bias column ends each run
+        work = np.ones((len(sent_columns), self.pes), np.int64)
+        np.maximum(entries.T, 1, out=work[:-1])  # an empty column still takes a cycle
+        sent, taken = fill_queues(broadcast_steps(sent_columns, self.pes), work, self.fifo_depth)
+        return QueueTimeline(sent_columns, sent, taken, work)
+
+
+def broadcast_steps(columns: np.ndarray, pes: int) -> np.ndarray:
+    """Cycles from one broadcast to the next, when no queue is full; the first one counts from the start.
+
+    The activations stand `pes` in a row of their memory. The next nonzero one of the same row follows a cycle later. Each
+    row that is passed costs a cycle more, but going on is free where the row's last activation was nonzero.
+
+    Parameters
+    ----------
+    columns : array (broadcasts,) of int, ascending: the nonzero activations
+    pes : int
+
+    >>> broadcast_steps(np.array([1, 3, 4, 12]), 4).tolist()
+    [0, 1, 1, 3]
+    """
+    row = columns // pes
+    passed = np.diff(row)
+    free = (passed > 0) & (columns[:-1] % pes == pes - 1)
+    return np.append(row[:1], 1 + passed - free)
+
+
+def fill_queues(steps: np.ndarray, work: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
+    """Broadcast one activation after the other into the queues of all PEs, from which each PE takes them in order.
+
+    A broadcast waits until every queue has a free slot: a cycle after the slowest PE has taken the one `depth` before. A
+    PE takes an activation the cycle after its broadcast at the earliest, and not before it is done with the last one.
+
+    Parameters
+    ----------
+    steps : array (broadcasts,) of int, from `broadcast_steps`
+    work : array (broadcasts, pes) of int, cycles that each PE needs for each activation
+    depth : int, slots of a queue
+
+    Returns
+    -------
+    sent : array (broadcasts,) of int, the cycle of each broadcast
+    taken : array (broadcasts, pes) of int, the cycle in which each PE takes it
+
+    Raises
+    ------
+    ValueError
+        When a queue has no slot.
+
+    >>> sent, taken = fill_queues(np.array([0, 1, 1]), np.array([[3, 1], [1, 1], [1, 1]]), 1)
+    >>> sent.tolist(), taken.tolist()
+    ([0, 2, 5], [[1, 1], [4, 3], [6, 6]])
+    """
+    if depth < 1:
+        raise ValueError(f"depth={depth} must be 1 or more slots")
+    sent, last_taken = np.zeros(len(work), np.int64), np.zeros(len(work), np.int64)
+    taken = np.zeros(work.shape, np.int64)
+    free = np.zeros(work.shape[1], np.int64)
+    t = 0
+    for k, step in enumerate(steps.tolist()):
+        t += step
+        if k >= depth:
+            t = max(t, int(last_taken[k - depth]) + 1)  # wait until every queue has a slot
+        np.maximum(free, t + 1, out=taken[k])
+        np.add(taken[k], work[k], out=free)
+        sent[k], last_taken[k] = t, taken[k].max()
+    return sent, taken
 
 
 def _largest(integers: np.ndarray) -> int:

@@ -52,6 +52,37 @@ def mma(a: ArrayLike, b: ArrayLike, c: ArrayLike, rounding: Rounding = "truncate
 
 
 @dataclass(frozen=True)
+class TileSchedule:
+    """Which tile of a product runs when and where; the arrays have an entry for each tile, in the order in which they start.
+
+    Parameters
+    ----------
+    group, row, column : int arrays, the tile's product, and its place among the tiles of that product
+    wave, sm, place : int arrays, when it runs, on which SM, and beside which others
+    waves, places : int, waves in all, and tiles that an SM holds at once
+    chunks : int, steps of the tile's depth through k
+    cycles : int, of all waves, each as long as a full one; a `Report` may have more, when DRAM takes longer
+
+    Examples
+    --------
+    >>> run = TensorCoreGPU(sms=2).schedule(MatMul("gemm", 257, 64, 256))
+    >>> run.waves, run.row.tolist(), run.column.tolist(), run.wave.tolist(), run.sm.tolist(), run.place.tolist()
+    (2, [0, 1, 0, 1, 2, 2], [0, 0, 1, 1, 0, 1], [0, 0, 0, 0, 1, 1], [0, 1, 0, 1, 0, 1], [0, 0, 1, 1, 0, 0])
+    """
+
+    group: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    wave: np.ndarray
+    sm: np.ndarray
+    place: np.ndarray
+    waves: int
+    places: int
+    chunks: int
+    cycles: int
+
+
+@dataclass(frozen=True)
 class TensorCoreGPU:
     """A GPU of tensor cores; by default NVIDIA's Tesla V100 (SXM2).
 
@@ -171,14 +202,55 @@ class TensorCoreGPU:
         reports = [self._layer(layer) for layer in layers_of(workload)]
         return Report.total(workload.name, reports)
 
+    def schedule(self, layer: MatMul | Conv2d) -> TileSchedule:
+        """Which tile of a layer runs when and on which SM, in one of its steps.
+
+        A wave takes as many tiles as all SMs hold. So that they share rows and columns, tiles start band by band, each as
+        high as a wave is (as in the count of DRAM traffic), and in a band column by column. The SMs take them in turn.
+        """
+        product, slots = layer.as_matmul(), self.sms * self.blocks
+        down, across, deep = self._grid(product)
+        high, _ = self._wave(down, across)
+        group, row, column = (part.ravel() for part in np.indices((product.groups, down, across)))
+        order = np.lexsort((row % high, column, row // high, group))
+        started = np.arange(order.size)
+        waves = ceil(order.size / slots)
+        return TileSchedule(
+            group=group[order],
+            row=row[order],
+            column=column[order],
+            wave=started // slots,
+            sm=started % slots % self.sms,
+            place=started % slots // self.sms,
+            waves=waves,
+            places=self.blocks,
+            chunks=deep,
+            cycles=self._cycles(waves, deep),
+        )
+
+    def _grid(self, product: MatMul) -> tuple[int, int, int]:
+        """Tiles down and across a product, and how many depths of a tile its k has."""
+        rows, columns, depth = self.tile
+        return ceil(product.m / rows), ceil(product.n / columns), ceil(product.k / depth)
+
+    def _wave(self, down: int, across: int) -> tuple[int, int]:
+        """Height and width of a wave, in tiles, about a square."""
+        slots = self.sms * self.blocks
+        wide = min(across, isqrt(slots))
+        high = min(down, slots // wide)
+        return high, min(across, slots // high)
+
+    def _cycles(self, waves: int, deep: int) -> int:
+        return ceil(waves * self.blocks * prod(self.tile) * deep / (self.cores * SIDE**3))
+
     def _layer(self, layer: MatMul | Conv2d) -> Report:
         product = layer.as_matmul()
         (rows, columns, depth), slots = self.tile, self.sms * self.blocks
-        down, across, deep = ceil(product.m / rows), ceil(product.n / columns), ceil(product.k / depth)
+        down, across, deep = self._grid(product)
         tiles = product.groups * down * across
         waves = ceil(tiles / slots)
         steps = product.steps * deep * depth  # through k, of all products one after the other
-        cycles = ceil(waves * self.blocks * rows * columns * steps / (self.cores * SIDE**3))
+        cycles = self._cycles(waves, product.steps * deep)
         warps = rows * columns // prod(self.warp)
         counts = {"tiles": tiles, "waves": waves, "tile slots": waves * slots}
         traffic = {
@@ -201,11 +273,9 @@ class TensorCoreGPU:
 
     def _dram(self, layer: MatMul | Conv2d, down: int, across: int) -> int:
         """Bytes from and to DRAM, for a product of down x across tiles."""
-        product, slots = layer.as_matmul(), self.sms * self.blocks
+        product = layer.as_matmul()
         copies = product.groups * product.steps
-        wide = min(across, isqrt(slots))  # tiles of a wave, side by side
-        high = min(down, slots // wide)
-        wide = min(across, slots // high)
+        high, wide = self._wave(down, across)
         right = 2 * product.groups * product.k * product.n
         left = 2 * layer.input_elements - (0 if product.trained else product.steps * right)
         reads_left = 1 if left <= copies * self.l2 else ceil(across / wide)

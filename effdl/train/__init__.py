@@ -1,0 +1,1 @@
+"""Techniques of training, one module a technique."""
