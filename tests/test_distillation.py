@@ -22,8 +22,8 @@ def test_soften_by_hand():
     assert third.tolist() == pytest.approx([1 / 3] * 3)
     e = torch.tensor([1.0, 2.0, 3.0]).div(2).exp()
     torch.testing.assert_close(kd.soften(torch.tensor([1.0, 2.0, 3.0]), 2), e / e.sum())
-    for wrong in (0, -1, float("nan")):
-        with pytest.raises(ValueError, match="must be above 0"):
+    for wrong in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="must be finite and above 0"):
             kd.soften(torch.ones(2), wrong)
 
 
@@ -87,7 +87,13 @@ def test_the_losses_are_weighed():
     torch.testing.assert_close(three, hard + 2 * soft + 3 * kd.attention_loss(*pair), check_dtype=False)
 
 
-@given(st.integers(0, 1000), st.floats(0.1, 10))
+def test_a_high_temperature_does_not_cancel_in_float32():
+    student, teacher = logits(1).float(), logits(2).float()
+    exact = kd.soft_loss(student.double(), teacher.double(), 1e4)
+    torch.testing.assert_close(kd.soft_loss(student, teacher, 1e4).double(), exact, rtol=1e-5, atol=0)
+
+
+@given(st.integers(0, 1000), st.sampled_from([1e-15, 1e-7, 0.1, 3.0, 1e15]))
 def test_attention_maps_have_length_one_whatever_the_scale(seed, scale):
     features = torch.randn(3, 4, 2, 5, generator=torch.Generator().manual_seed(seed))
     maps = kd.attention_map(features)
@@ -128,6 +134,10 @@ def test_a_tap_keeps_what_layers_put_out():
     assert outputs["relu2"].shape == (5, 3, 4, 4)
     net(x[:2])
     assert len(outputs["relu2"]) == 2
+    in_place = nn.Sequential(nn.Linear(2, 2), nn.ReLU(inplace=True))
+    kept = kd.tap(in_place, ["0"])
+    in_place(-torch.ones(1, 2))
+    torch.testing.assert_close(kept["0"], in_place[0](-torch.ones(1, 2)))
 
 
 def test_a_regressor_is_trained_along():
@@ -176,15 +186,23 @@ def test_a_student_learns_from_unlabelled_images():
 
 def test_what_is_refused():
     z, labels = torch.zeros(2, 3), torch.zeros(2, dtype=torch.long)
-    with pytest.raises(ValueError, match="differ in shape"):
-        kd.soft_loss(z, torch.zeros(2, 4), 1.0)
+    for student, teacher in ((z, torch.zeros(2, 4)), (z[:0], z[:0])):
+        with pytest.raises(ValueError, match="must have the same logits"):
+            kd.soft_loss(student, teacher, 1.0)
+    with pytest.raises(ValueError, match="classes from 0, or -1"):
+        kd.hard_loss(z, torch.tensor([0, -100]))
+    with pytest.raises(ValueError, match=r"the regressor makes \(2, 3, 1, 1\)"):
+        kd.hint_loss(torch.zeros(2, 3, 1, 1), torch.zeros(2, 3, 2, 2), nn.Identity())
+    with pytest.raises(ValueError, match="channels, height, width"):
+        kd.attention_map(torch.zeros(2, 3))
     for weight in (-0.1, 1.1):
         with pytest.raises(ValueError, match="must be between 0"):
             kd.distillation_loss(z, z, labels, 1.0, weight)
     with pytest.raises(ValueError, match="agree in examples, height and width"):
         kd.attention_loss(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 2, 2))
-    with pytest.raises(ValueError, match="three numbers"):
-        kd.three_term_loss(z, z, labels, [], 1.0, (1, -1, 1))
+    for weights in ((1, -1, 1), (1, float("nan"), 1), (1, 1)):
+        with pytest.raises(ValueError, match="three numbers"):
+            kd.three_term_loss(z, z, labels, [], 1.0, weights)
     with pytest.raises(ValueError, match="one pair"):
         kd.three_term_loss(z, z, labels, [], 1.0, (1, 1, 1))
     with pytest.raises(ValueError, match="one teacher"):

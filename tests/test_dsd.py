@@ -41,8 +41,11 @@ def test_the_schedule():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"epochs": 0, "sparsity": 0.3}, "epochs=0 must be at least 1"),
-        ({"epochs": 1, "sparsity": 1.1}, "sparsity=1.1 between 0 and 1"),
+        ({"epochs": 0, "sparsity": 0.3}, "epochs=0 must be a whole number from 1"),
+        ({"epochs": 1.5, "sparsity": 0.3}, "epochs=1.5"),
+        ({"epochs": float("nan"), "sparsity": 0.3}, "epochs=nan"),
+        ({"epochs": 1, "sparsity": 0.3, "lr": float("inf")}, "lr=inf"),
+        ({"epochs": 1, "sparsity": 1.1}, "sparsity=1.1 from 0 to 1"),
         ({"epochs": 1, "sparsity": float("nan")}, "sparsity=nan"),
         ({"epochs": 1, "sparsity": 0.3, "lr": 0}, "lr=0"),
         ({"epochs": 1, "sparsity": 0.3, "last": -1}, "last=-1"),
@@ -102,8 +105,9 @@ def test_an_empty_schedule_is_refused(train):
 def test_regrowth():
     weight, mask = torch.tensor([[1.0, -0.5], [0.25, -3.0]]), torch.tensor([[True, False], [False, True]])
     assert regrowth(weight, mask) == (0.375, 2.0)
-    with pytest.raises(ValueError, match="differ in shape"):
-        regrowth(weight, mask[0])
+    for wrong in (mask[0], mask.int()):
+        with pytest.raises(ValueError, match="a boolean mask of the shape"):
+            regrowth(weight, wrong)
     for useless in (torch.ones(2, 2, dtype=torch.bool), torch.zeros(2, 2, dtype=torch.bool)):
         with pytest.raises(ValueError, match="keep some weights and remove others"):
             regrowth(weight, useless)
@@ -129,9 +133,13 @@ def test_many_pairs_are_drawn():
     assert 0 < sign_flip_test(np.ones(40)) < 1e-3
     assert sign_flip_test(np.zeros(5)) == 1
     assert sign_flip_test([3.0]) == 1  # one pair says nothing
+    assert sign_flip_test([1e-13, 2e-13, 3e-13]) == sign_flip_test([1e308] * 3) == 0.25
 
 
 def test_what_the_sign_flip_test_refuses():
     for wrong in ([], [1.0, np.nan], [[1.0, 2.0]]):
         with pytest.raises(ValueError, match="finite differences"):
             sign_flip_test(wrong)
+    for options in ({"draws": 0}, {"exact": 21}):
+        with pytest.raises(ValueError, match="must be 1 or more"):
+            sign_flip_test([1.0], **options)

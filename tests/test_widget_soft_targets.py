@@ -47,6 +47,13 @@ def test_what_it_refuses():
         SoftTargets({"a": [1.0, 2.0]}, images={"b": np.eye(2)})
     with pytest.raises(ValueError, match="unknown example 'b'"):
         SoftTargets({"a": [1.0, 2.0]}, example="b")
+    with pytest.raises(ValueError, match="3 classes for 2 logits"):
+        SoftTargets({"a": [1.0, 2.0]}, classes=["x", "y", "z"])
+    for image in (np.zeros((1, 2, 2)), np.zeros((0, 2)), np.full((2, 2), 2.0), np.full((2, 2), np.nan)):
+        with pytest.raises(ValueError, match="the image of 'a' must be"):
+            SoftTargets({"a": [1.0, 2.0]}, images={"a": image})
+    with pytest.raises(ValueError, match="must be above 0"):
+        at_temperature([1.0, 2.0], 0)
     for tenths in (0, MOST + 1):
         with pytest.raises(traitlets.TraitError):
             SoftTargets({"a": [1.0, 2.0]}, tenths=tenths)

@@ -60,6 +60,11 @@ def test_what_it_refuses():
         TrainingPhases([{"a": np.ones(2)}], {"a": np.ones(2, bool)}, ["x", "y"], [0.1])
     with pytest.raises(ValueError, match="give one of each"):
         TrainingPhases([], {}, [], [])
+    with pytest.raises(ValueError, match="the same layers, a"):
+        TrainingPhases([{"a": np.ones(2)}, {}], {"a": np.ones(2, bool)}, ["x", "y"], [0.1, 0.2])
+    for accuracy in (50, float("nan")):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            TrainingPhases([{"a": np.ones(2)}], {"a": np.ones(2, bool)}, ["x"], [accuracy])
     with pytest.raises(ValueError, match="no mask for a"):
         TrainingPhases([{"a": np.ones(2)}], {}, ["x"], [0.1])
     with pytest.raises(ValueError, match="unknown layer 'c'"):

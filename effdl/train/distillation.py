@@ -5,6 +5,8 @@ A. Romero et al., FitNets: Hints for Thin Deep Nets, ICLR 2015; S. Zagoruyko, N.
 Attention, ICLR 2017.
 """
 
+from math import inf
+
 import torch
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -18,15 +20,15 @@ def soften(logits, temperature):
     Raises
     ------
     ValueError
-        When the temperature is not above 0.
+        When the temperature is not above 0 and finite.
 
     Source: Hinton et al., 2014, equation 1.
 
     >>> [round(p, 3) for p in soften(torch.tensor([1.0, 2.0, 3.0]), 1).tolist()]
     [0.09, 0.245, 0.665]
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature={temperature} must be above 0")
+    if not 0 < temperature < inf:
+        raise ValueError(f"temperature={temperature} must be finite and above 0")
     return F.softmax(logits / temperature, -1)
 
 
@@ -43,19 +45,28 @@ def soft_loss(student, teacher, temperature):
 
     Returns
     -------
-    tensor with one element, never negative but for rounding.
+    tensor with one element, never negative but for rounding; computed in float64.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ, there are no logits, or the temperature is not above 0 and finite.
 
     Source: Hinton et al., 2014, section 2.
     """
-    if student.shape != teacher.shape:
-        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} differ in shape")
-    p = soften(teacher.detach(), temperature)
-    log_q = F.log_softmax(student / temperature, -1)
-    return temperature**2 * (torch.xlogy(p, p) - p * log_q).sum(-1).mean()
+    if student.shape != teacher.shape or not student.numel():
+        raise ValueError(
+            f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have the same logits"
+        )
+    p = soften(teacher.detach().double(), temperature)  # at a high temperature the sum cancels in float32
+    log_q = F.log_softmax(student.double() / temperature, -1)
+    return (temperature**2 * (torch.xlogy(p, p) - p * log_q).sum(-1).mean()).to(student.dtype)
 
 
 def hard_loss(student, labels):
     """Cross-entropy of the examples that have a label (`UNLABELLED` ones count nothing); 0 when none has."""
+    if (labels < UNLABELLED).any():
+        raise ValueError(f"labels must be classes from 0, or {UNLABELLED} where there is none")
     known = labels != UNLABELLED
     return F.cross_entropy(student[known], labels[known]) if known.any() else student.sum() * 0
 
@@ -90,7 +101,7 @@ def three_term_loss(student, teacher, labels, features, temperature, weights):
 
     Source: the soft and the hard loss from Hinton et al., 2014, the third from Zagoruyko and Komodakis, 2017.
     """
-    if len(weights) != 3 or min(weights) < 0:
+    if len(weights) != 3 or not all(w >= 0 for w in weights):
         raise ValueError(f"weights={weights} must be three numbers of at least 0")
     if not features:
         raise ValueError("give one pair of features at least")
@@ -114,9 +125,17 @@ def attention_map(features):
     -------
     tensor (n, height * width); all zero where the features are.
 
+    Raises
+    ------
+    ValueError
+        When the features have other than four axes.
+
     Source: Zagoruyko and Komodakis, 2017, section 3.1: F_sum with p = 2.
     """
-    return F.normalize(features.square().sum(1).flatten(1), dim=1)
+    if features.ndim != 4:
+        raise ValueError(f"features must be (n, channels, height, width), not {tuple(features.shape)}")
+    largest = features.abs().amax((1, 2, 3), keepdim=True)  # so that no square is too small or too large
+    return F.normalize((features / largest.clamp_min(1e-30)).square().sum(1).flatten(1), dim=1)
 
 
 def attention_loss(student, teacher):
@@ -142,9 +161,17 @@ def hint_loss(student, teacher, regressor):
     student, teacher : tensors of features; no gradient flows to the teacher.
     regressor : module from the student's features to the shape of the teacher's, trained along, as a 1 x 1 convolution.
 
+    Raises
+    ------
+    ValueError
+        When the regressor makes another shape.
+
     Source: Romero et al., 2015, equation 3 (there the sum, here the mean, so that it does not grow with the layer).
     """
-    return F.mse_loss(regressor(student), teacher.detach()) / 2
+    made = regressor(student)
+    if made.shape != teacher.shape:
+        raise ValueError(f"the regressor makes {tuple(made.shape)}, the teacher has {tuple(teacher.shape)}")
+    return F.mse_loss(made, teacher.detach()) / 2
 
 
 def tap(model, names):
@@ -157,13 +184,13 @@ def tap(model, names):
 
     Returns
     -------
-    dict, empty until the model runs.
+    dict, empty until the model runs. The hooks stay: a copy of the model writes into the same dict.
     """
     outputs = {}
     for name in names:
 
         def keep(module, inputs, output, name=name):
-            outputs[name] = output
+            outputs[name] = output.clone()  # a layer that works in place may follow
 
         model.get_submodule(name).register_forward_hook(keep)
     return outputs
@@ -175,7 +202,7 @@ def teach(models, inputs):
 
     Parameters
     ----------
-    models : a module, or a list of modules.
+    models : a module, or a list of modules with the same classes. They are left in evaluation mode.
     inputs : tensor (n, ...).
 
     Returns

@@ -6,9 +6,11 @@ Networks, ICLR 2017.
 
 import copy
 from itertools import product
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from effdl.compress.pruning import local_masks
 from effdl.training import fit
@@ -42,15 +44,17 @@ def dsd_schedule(epochs, sparsity, lr=1e-3, last=0.1):
     ValueError
         When a number is out of its range.
 
-    Source: Han et al., 2017, section 3.
+    Source: Han et al., 2017.
 
     >>> [tuple(phase) for phase in dsd_schedule(5, 0.3, lr=0.5, last=0.5)]
     [('dense', 5, 0.5, 0.0), ('sparse', 5, 0.5, 0.3), ('re-dense', 5, 0.25, 0.0)]
     """
-    if epochs < 1 or not 0 <= sparsity <= 1:
-        raise ValueError(f"epochs={epochs} must be at least 1 and sparsity={sparsity} between 0 and 1")
-    if not (lr > 0 and last > 0):
-        raise ValueError(f"lr={lr} and last={last} must be above 0")
+    if not epochs >= 1 or epochs % 1 or not 0 <= sparsity <= 1:
+        raise ValueError(
+            f"epochs={epochs} must be a whole number from 1, and sparsity={sparsity} from 0 to 1"
+        )
+    if not (0 < lr < inf and 0 < last < inf):
+        raise ValueError(f"lr={lr} and last={last} must be finite and above 0")
     return [
         Phase("dense", epochs, lr, 0.0),
         Phase("sparse", epochs, lr, sparsity),
@@ -103,10 +107,12 @@ def regrowth(weight, mask):
     Raises
     ------
     ValueError
-        When the shapes differ, or the mask keeps all weights or none.
+        When the mask is not boolean or of another shape, or keeps all weights or none.
     """
-    if weight.shape != mask.shape:
-        raise ValueError(f"weight {tuple(weight.shape)} and mask {tuple(mask.shape)} differ in shape")
+    if weight.shape != mask.shape or mask.dtype != torch.bool:
+        raise ValueError(
+            f"a boolean mask of the shape {tuple(weight.shape)} is needed, not {mask.dtype} {tuple(mask.shape)}"
+        )
     if mask.all() or not mask.any():
         raise ValueError("the mask must keep some weights and remove others")
     size = weight.detach().abs()
@@ -131,7 +137,7 @@ def sign_flip_test(differences, exact=14, draws=20_000, seed=0):
     Raises
     ------
     ValueError
-        When there is no difference, or one is not finite.
+        When there is no difference, or one is not finite, or `exact` or `draws` is out of its range.
 
     Source: R. A. Fisher, The Design of Experiments, 1935, section 21.
 
@@ -141,11 +147,13 @@ def sign_flip_test(differences, exact=14, draws=20_000, seed=0):
     differences = np.asarray(differences, float)
     if differences.ndim != 1 or not len(differences) or not np.isfinite(differences).all():
         raise ValueError("the test needs a list of finite differences, at least one")
-    n = len(differences)
+    if draws < 1 or exact > 20:
+        raise ValueError(f"draws={draws} must be 1 or more, and exact={exact} at most 20 (a million flips)")
+    differences, n = differences / (abs(differences).max() or 1.0), len(differences)
     if n <= exact:
         signs = np.array(list(product((1, -1), repeat=n)))
     else:
         signs = np.random.default_rng(seed).choice((1, -1), (draws, n))
         signs[0] = 1  # the one that was observed
     sums = abs(signs @ differences)
-    return float((sums >= abs(differences.sum()) * (1 - 1e-9) - 1e-12).mean())
+    return float((sums >= abs(differences.sum()) - 1e-9).mean())

@@ -54,7 +54,7 @@ export default {
       const image = model.get("images")[name];
       const [first, second] = sideBySide(picture, width, image ? 0.24 : 0);
       const parts = [drawBars(first || width, now, classes)];
-      if (image) parts.push(drawImage(Math.min(second || width, 180), image, name));
+      if (image) parts.push(element("div", {}, element("p", { class: "wts-note" }, name), drawImage(Math.min(second || width, 180), image, name)));
       picture.replaceChildren(...parts);
     }
 
@@ -93,12 +93,10 @@ function drawBars(width, now, classes) {
 /** The image of the example, dark where it is bright, so that it reads like ink. */
 function drawImage(size, rows, name) {
   const cell = size / rows[0].length;
-  const svg = shape("svg", { height: cell * rows.length + 24, role: "img", "aria-label": `The image: ${name}.` });
+  const svg = shape("svg", { height: cell * rows.length + 2, role: "img", "aria-label": `The image: ${name}.` });
   rows.forEach((row, i) => row.forEach((grey, j) => svg.append(shape("rect", {
-    class: "kept", x: j * cell, y: 22 + i * cell, width: cell + 0.3, height: cell + 0.3, "fill-opacity": grey.toFixed(3),
+    class: "kept", x: j * cell, y: i * cell, width: cell + 0.3, height: cell + 0.3, "fill-opacity": grey.toFixed(3),
   }))));
-  svg.append(
-    shape("rect", { class: "axis", x: 0, y: 22, width: size, height: cell * rows.length }),
-    shape("text", { x: 0, y: 14 }, name));
+  svg.append(shape("rect", { class: "axis", x: 0, y: 0, width: size, height: cell * rows.length }));
   return svg;
 }

@@ -25,6 +25,8 @@ def at_temperature(logits, tenths: int) -> Soft:
     >>> [round(p, 2) for p in at_temperature([1.0, 2.0, 3.0], 20).probabilities]
     [0.19, 0.31, 0.51]
     """
+    if not tenths > 0:
+        raise ValueError(f"tenths={tenths} must be above 0")
     temperature = tenths / 10
     logits = array(logits, np.float64)
     powers = np.exp((logits - logits.max()) / temperature)
@@ -51,7 +53,8 @@ class SoftTargets(Widget):
     Raises
     ------
     ValueError
-        When there is no example, logits are not finite or differ in number, or an image belongs to no example.
+        When there is no example, logits are not finite or differ in number, classes do not fit them, or an image is of
+        another form or belongs to no example.
     """
 
     _esm = module("common.js", "plot.js", "soft_targets.js")
@@ -74,6 +77,14 @@ class SoftTargets(Widget):
             raise ValueError("logits must be finite")
         if strange := [name for name in images or {} if name not in examples]:
             raise ValueError(f"images of no example: {strange}; there are {list(examples)}")
+        if classes is not None and len(classes) != len(rows[0]):
+            raise ValueError(f"{len(classes)} classes for {len(rows[0])} logits: give one name a logit")
+        pictures = {name: array(image, np.float64) for name, image in (images or {}).items()}
+        for name, picture in pictures.items():
+            if picture.ndim != 2 or not picture.size or not (np.abs(picture - 0.5) <= 0.5).all():
+                raise ValueError(
+                    f"the image of {name!r} must be (height, width) with numbers from 0 to 1, not {picture.shape}"
+                )
         if example is not None and example not in examples:
             raise ValueError(f"unknown example {example!r}; there are {list(examples)}")
         super().__init__(
@@ -82,7 +93,7 @@ class SoftTargets(Widget):
             tenths=tenths,
             classes=list(classes) if classes is not None else [str(i) for i in range(len(rows[0]))],
             logits=pack(rows, "f8"),
-            images={name: array(image, np.float64).tolist() for name, image in (images or {}).items()},
+            images={name: picture.tolist() for name, picture in pictures.items()},
         )
         self._rows = dict(zip(examples, rows, strict=True))
 

@@ -68,7 +68,8 @@ class TrainingPhases(Widget):
     Raises
     ------
     ValueError
-        When the lists differ in length or are empty, layers have no mask, or `layer` is unknown.
+        When the lists differ in length or are empty, snapshots differ in their layers, layers have no mask, an accuracy is
+        out of its range, or `layer` is unknown.
     """
 
     _esm = module("common.js", "plot.js", "stepper.js", "training_phases.js")
@@ -90,6 +91,10 @@ class TrainingPhases(Widget):
                 f"{len(snapshots)} snapshots, {len(phases)} phases and {len(accuracy)} accuracies: give one of each an epoch"
             )
         layers = list(snapshots[0])
+        if any(list(now) != layers for now in snapshots):
+            raise ValueError(f"every snapshot needs the same layers, {', '.join(layers)}")
+        if not all(0 <= a <= 1 for a in accuracy):
+            raise ValueError("an accuracy must be from 0 to 1")
         layer = known(layer, layers, "layer")
         if missing := [name for name in layers if name not in masks]:
             raise ValueError(f"no mask for {', '.join(missing)}")

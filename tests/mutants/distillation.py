@@ -27,6 +27,9 @@ MUTANTS["gradient-check"] = {
             "softmax(student) -", "softmax(student * temperature) -"
         ),
         "overflows": GRADIENT.replace("logits - logits.max(axis=1, keepdims=True)", "logits"),
+        "one maximum for the whole batch": GRADIENT.replace(
+            "logits.max(axis=1, keepdims=True)", "logits.max()"
+        ),
         "softmax over the examples": GRADIENT.replace("axis=1", "axis=0"),
         "one sum for all": GRADIENT.replace("powers.sum(axis=1, keepdims=True)", "powers.sum()"),
         "changes the logits that it is given": GRADIENT.replace(
@@ -90,6 +93,9 @@ MUTANTS["attention-check"] = {
         ).replace("np.where(length == 0, 1, length)", "1"),
         "no length": ATTENTION.replace("np.where(length == 0, 1, length)", "1"),
         "divides by zero": ATTENTION.replace("np.where(length == 0, 1, length)", "length"),
+        "zeros only if all examples are zero": ATTENTION.replace(
+            "np.where(length == 0, 1, length)", "(length if flat.any() else 1)"
+        ),
         "magnitudes, not squares": ATTENTION.replace("np.square(x)", "np.abs(x)"),
         "the mean over blocks before the squares": ATTENTION.replace(
             "a, b = (np.square(x).sum(axis=1) for x in (student, teacher))",

@@ -37,6 +37,13 @@ def masked_step(weight, velocity, gradient, mask, lr, momentum):
             "momentum * velocity + gradient", "momentum * velocity + lr * gradient"
         ).replace("weight - lr * velocity", "weight - velocity"),
         "changes the weight that it is given": STEP.replace("    return", "    weight *= mask\n    return"),
+        "an infinite weight times zero": STEP.replace(
+            "np.where(mask, weight - lr * velocity, 0.0)", "(weight - lr * velocity) * mask"
+        ),
+        "an infinite velocity times zero": STEP.replace(
+            "np.where(mask, momentum * velocity + gradient, 0.0)",
+            "(momentum * velocity + np.where(mask, gradient, 0)) * mask",
+        ),
         "infinity times zero": """
 def masked_step(weight, velocity, gradient, mask, lr, momentum):
     velocity = (momentum * velocity + gradient) * mask
