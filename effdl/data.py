@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn import datasets
-from sklearn.model_selection import train_test_split
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DOWNLOAD_FROM = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
@@ -83,6 +81,8 @@ def load(name, seed=0):
 
 
 def _digits(seed):
+    from sklearn import datasets  # here, as it takes seconds: a process that is given its data never needs it
+
     bunch = datasets.load_digits()
     inputs = (bunch.images / 16).astype(np.float32)[:, None]  # scikit-learn counts grey levels from 0 to 16
     rest, test = _split(inputs, bunch.target, 500, seed)
@@ -93,6 +93,8 @@ def _digits(seed):
 
 
 def _descriptions(seed):
+    from sklearn import datasets
+
     folder = Path(datasets.__file__).parent / "descr"
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.rst")))
     text = re.sub(r" {2,}|[=~*`|_-]{3,}", " ", text.lower())  # tables and rulers are not language
@@ -119,6 +121,8 @@ def _fashion_mnist(seed):
 
 def _split(inputs, labels, held_out, seed):
     """Set `held_out` examples aside, with every class in proportion."""
+    from sklearn.model_selection import train_test_split
+
     x, x_held, y, y_held = train_test_split(
         inputs, labels, test_size=held_out, stratify=labels, random_state=seed
     )

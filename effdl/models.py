@@ -30,9 +30,12 @@ def _fully_connected(sizes, seed):
         return nn.Sequential(layers)
 
 
-def mlp(seed=0):
-    """64-300-100-10 for 8 x 8 images: LeNet-300-100 with the digits' input size; 50,610 parameters."""
-    return _fully_connected([64, 300, 100, 10], seed)
+def mlp(seed=0, hidden=(300, 100)):
+    """64-300-100-10 for 8 x 8 images: LeNet-300-100 with the digits' input size; 50,610 parameters.
+
+    Other sizes of the `hidden` layers give smaller or larger networks of the same kind.
+    """
+    return _fully_connected([64, *hidden, 10], seed)
 
 
 def lenet_300_100(seed=0):
@@ -59,21 +62,22 @@ def lenet5(seed=0):
         )
 
 
-def convnet(seed=0):
-    """A small convolutional network for 8 x 8 images: two 3 x 3 convolutions of 16 and 32 filters, one fully
-    connected layer; trains on the digits in seconds.
+def convnet(seed=0, filters=(16, 32)):
+    """A small convolutional network for 8 x 8 images: two 3 x 3 convolutions of 16 and 32 filters (or as many as
+    given), one fully connected layer; trains on the digits in seconds.
     """
+    first, second = filters
     with seeded(seed):
         return nn.Sequential(
             OrderedDict(
-                conv1=nn.Conv2d(1, 16, 3, padding=1),
+                conv1=nn.Conv2d(1, first, 3, padding=1),
                 relu1=nn.ReLU(),
                 pool1=nn.MaxPool2d(2),
-                conv2=nn.Conv2d(16, 32, 3, padding=1),
+                conv2=nn.Conv2d(first, second, 3, padding=1),
                 relu2=nn.ReLU(),
                 pool2=nn.MaxPool2d(2),
                 flatten=nn.Flatten(),
-                fc=nn.Linear(128, 10),
+                fc=nn.Linear(4 * second, 10),
             )
         )
 

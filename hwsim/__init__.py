@@ -22,13 +22,16 @@ from hwsim.machines import (
     mma,
 )
 from hwsim.memory import training_memory
+from hwsim.nest_walk import Access, operands, walk_nest
 from hwsim.occupancy import occupancy
 from hwsim.pareto import pareto
 from hwsim.report import Report
 from hwsim.roofline import PLATFORMS, Platform
+from hwsim.row_stationary import row_stationary
 from hwsim.sparse_matrix import SparseMatrix
 from hwsim.sweep import SweepError, sweep
 from hwsim.trace import trace
+from hwsim.wavefront import Wavefront, wavefront
 from hwsim.workload import Conv2d, MatMul, Network
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "FPGA_PARTS",
     "HOROWITZ_45NM",
     "PLATFORMS",
+    "Access",
     "Binary",
     "Comparison",
     "Conv2d",
@@ -70,6 +74,7 @@ __all__ = [
     "Ternary",
     "Torus",
     "Tree",
+    "Wavefront",
     "compare",
     "dataflow_energy",
     "energy",
@@ -79,10 +84,14 @@ __all__ = [
     "mma",
     "networks",
     "occupancy",
+    "operands",
     "pareto",
     "roofline",
+    "row_stationary",
     "scaling",
     "sweep",
     "trace",
     "training_memory",
+    "walk_nest",
+    "wavefront",
 ]

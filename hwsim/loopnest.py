@@ -118,12 +118,15 @@ class Accesses(NamedTuple):
         return (self.reads + self.fills + self.updates) * self.instances
 
 
-class _Loop(NamedTuple):
+class Loop(NamedTuple):
+    """One loop of a nest: it runs `bound` times over a dim, in time or in space."""
+
     dim: str
     bound: int
     spatial: bool
 
     def touches(self, tensor: str) -> bool:
+        """Whether a turn of the loop changes which element of the tensor is used."""
         return self.dim in TOUCHES[tensor]
 
 
@@ -202,13 +205,13 @@ class LoopNest:
     @property
     def cycles(self) -> int:
         """Steps in time: the product of the loops that are not in space. Each instance does one MAC a step."""
-        return _turns(loop for loop in self._loops if not loop.spatial)
+        return _turns(loop for loop in self.loops if not loop.spatial)
 
     @property
-    def _loops(self) -> tuple[_Loop, ...]:
+    def loops(self) -> tuple[Loop, ...]:
         """All loops, outermost first."""
         return tuple(
-            _Loop(dim, bound, isinstance(part, Spatial)) for part in self.parts for dim, bound in part.loops
+            Loop(dim, bound, isinstance(part, Spatial)) for part in self.parts for dim, bound in part.loops
         )
 
     def counts(self, layer: Conv2d | MatMul) -> dict[tuple[str, str], Accesses]:
@@ -223,8 +226,7 @@ class LoopNest:
         dict of (level, tensor) -> Accesses, in elements, for one instance. ValueError when the loops do not cover the
         layer exactly, naming each dim that is off, or the layer has groups or steps.
         """
-        conv = _as_conv(layer)
-        self._check_cover(conv)
+        conv = self.covered(layer)
         counts: dict[tuple[str, str], Accesses] = {}
         for tensor in TENSORS:
             counts |= self._count_tensor(conv, tensor)
@@ -258,7 +260,7 @@ class LoopNest:
     def _count_tensor(self, conv: Conv2d, tensor: str) -> dict[tuple[str, str], Accesses]:
         """Counts of one tensor, from the MAC outward."""
         counts = {}
-        loops, outputs = self._loops, tensor == "outputs"
+        loops, outputs = self.loops, tensor == "outputs"
         # `asked`: elements that an instance below asks of its keeper over the run, first the MAC, one each step, then
         # the keeper just counted. `again`: those among them that are partial sums which exist already.
         inside, asked, again = len(loops), self.cycles, 0
@@ -284,9 +286,11 @@ class LoopNest:
             inside, asked, again = start, visits, fills
         return counts
 
-    def _check_cover(self, conv: Conv2d) -> None:
+    def covered(self, layer: Conv2d | MatMul) -> Conv2d:
+        """The layer as a convolution (m, k, n of a product are its N, C, M); ValueErrors are those of `counts`."""
+        conv = _as_conv(layer)
         sizes = (conv.batch, conv.out_channels, conv.in_channels, *conv.output_size, *pair(conv.kernel))
-        covered = _extents(self._loops)
+        covered = _extents(self.loops)
         wrong = [
             f"{dim} ({DIMS[dim]}) covers {covered[dim]} of {size}"
             for dim, size in zip(DIMS, sizes, strict=True)
@@ -297,6 +301,7 @@ class LoopNest:
                 f"the nest does not cover {conv.name}: {'; '.join(wrong)}. "
                 "The bounds of a dim must multiply to its size"
             )
+        return conv
 
 
 def _as_conv(layer: Conv2d | MatMul) -> Conv2d:
@@ -314,16 +319,16 @@ def _as_conv(layer: Conv2d | MatMul) -> Conv2d:
     return layer
 
 
-def _turns(loops: Iterable[_Loop]) -> int:
+def _turns(loops: Iterable[Loop]) -> int:
     return prod(loop.bound for loop in loops)
 
 
-def _extents(loops: Sequence[_Loop]) -> dict[str, int]:
+def _extents(loops: Sequence[Loop]) -> dict[str, int]:
     """How far the loops run in each dim."""
     return {dim: _turns(loop for loop in loops if loop.dim == dim) for dim in DIMS}
 
 
-def _elements(conv: Conv2d, tensor: str, loops: Sequence[_Loop], slide: str = "", step: int = 0) -> int:
+def _elements(conv: Conv2d, tensor: str, loops: Sequence[Loop], slide: str = "", step: int = 0) -> int:
     """Elements of the tensor that the loops touch; or the inputs that are new when their tile moves `step` in dim `slide`."""
     extents = _extents(loops)
     if tensor != "inputs":
@@ -339,7 +344,7 @@ def _elements(conv: Conv2d, tensor: str, loops: Sequence[_Loop], slide: str = ""
     return elements
 
 
-def _fetches(conv: Conv2d, tensor: str, loops: Sequence[_Loop], start: int) -> int:
+def _fetches(conv: Conv2d, tensor: str, loops: Sequence[Loop], start: int) -> int:
     """Elements that a tile takes in over the run: the loops in time above it change it, seen from the inside out."""
     above = [i for i, loop in enumerate(loops[:start]) if not loop.spatial and loop.bound > 1]
     tile, new = loops[start:], 0

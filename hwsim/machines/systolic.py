@@ -246,7 +246,7 @@ class SystolicArray:
         ValueError
             When the matrices do not fit each other, are empty, or do not hold finite real numbers.
         """
-        a, b = _operands(a, b)
+        a, b = checked_operands(a, b)
         product, trace = self._simulate(*_narrowed(a, b))
         return product.astype(a.dtype), trace
 
@@ -421,7 +421,8 @@ def _repeats(layer: MatMul | Conv2d) -> int:
     return product.groups * product.steps
 
 
-def _operands(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def checked_operands(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Both matrices as int64 or float64; ValueError when they do not fit each other or hold no finite numbers."""
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or 0 in a.shape + b.shape:
         raise ValueError(f"simulate multiplies (m, k) by (k, n), got arrays of shape {a.shape} and {b.shape}")
