@@ -147,7 +147,8 @@ def test_product_and_bounds(weights, pes, fifo_depth, data):
         arrays.arrays(np.float64, weights.shape[1], elements=st.sampled_from([0.0, 0.5, -3.0]))
     )
     report = machine.run(machine.encode(weights), activations)
-    np.testing.assert_allclose(report.output, weights @ activations)
+    # Added in another order, terms that cancel may leave a tiny one over, or not.
+    np.testing.assert_allclose(report.output, weights @ activations, atol=1e-12)
     assert report.cycles >= report.counts["work of the busiest PE"] + 6
     assert report.macs == np.count_nonzero(weights[:, activations != 0])
     assert report.counts["work"] == report.macs + report.counts["fillers"]
