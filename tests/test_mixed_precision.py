@@ -171,12 +171,8 @@ def test_autocast_keeps_fp32_weights_and_is_near(train, autocast):
 
 def test_a_scale_that_is_too_large_skips_and_falls(train):
     model, before = models.mlp(), models.mlp()
-    count = []
-    steps = mixed.train_mixed(
-        mixed.emulate(model, FP16, FP16), train, epochs=1, lr=1e-3, batch_size=24, scale=2.0**40, interval=100,
-        progress=lambda: count.append(1),
-    )  # fmt: skip
-    assert len(count) == 4
+    emulated = mixed.emulate(model, FP16, FP16)
+    steps = mixed.train_mixed(emulated, train, epochs=1, lr=1e-3, batch_size=24, scale=2.0**40, interval=100)
     assert steps.skipped[0]
     for step in range(3):
         assert steps.scale[step + 1] == steps.scale[step] / (2 if steps.skipped[step] else 1)

@@ -48,20 +48,19 @@ def round_to(x, number):
 
     Parameters
     ----------
-    x : floating-point tensor.
-    number : hwsim.Float.
+    x : float32 or float64 tensor.
+    number : hwsim.Float of no more bits than x has.
 
     Returns
     -------
     Tensor of the same dtype and shape.
     """
-    wide = x.double()
-    power = (torch.frexp(wide).exponent - 1).clamp(min=1 - number.bias)  # subnormals share the lowest power
-    step = torch.ldexp(torch.ones_like(wide), power - number.mantissa)  # the distance between neighbors
-    near = torch.round(wide / step) * step
+    power = (torch.frexp(x).exponent - 1).clamp(min=1 - number.bias)  # subnormals share the lowest power
+    step = torch.ldexp(torch.ones_like(x), power - number.mantissa)  # the distance between neighbors
+    near = torch.round(x / step) * step
     beyond = number.largest if number.saturate else math.inf if number.infinities else math.nan
     over = near.abs() > number.largest
-    return torch.where(over, torch.copysign(torch.tensor(beyond, dtype=near.dtype), near), near).to(x.dtype)
+    return torch.where(over, torch.copysign(torch.tensor(beyond, dtype=x.dtype), near), near)
 
 
 class Limits(NamedTuple):
@@ -119,16 +118,17 @@ class Rounded(nn.Module):
 def emulate(model, forward, backward):
     """A copy of a network that computes with numbers of few bits, emulated in fp32.
 
-    Weights, biases, inputs and outputs of all layers are rounded to `forward`, and all gradients to `backward`, as if stored in
-    them; sums inside a layer are fp32 sums. The parameters of the copy are the fp32 master weights.
+    The inputs, and the weights, biases and outputs of all layers with weights are rounded to `forward`, and their gradients
+    to `backward`, as if stored in them; sums inside a layer are fp32 sums. What a layer without weights (ReLU, pooling,
+    flatten) makes of them needs no rounding. The parameters of the copy are the fp32 master weights.
 
     Parameters
     ----------
-    model : module whose layers have their parameters themselves (Linear, convolutions); left as it is.
+    model : module of layers whose outputs are tensors (Linear, convolutions); left as it is.
     forward, backward : hwsim.Float.
     """
     model = copy.deepcopy(model)
-    for layer in [m for m in model.modules() if not list(m.children())]:
+    for layer in [m for m in model.modules() if list(m.parameters(recurse=False))]:
         for name, _ in list(layer.named_parameters(recurse=False)):
             parametrize.register_parametrization(layer, name, Rounded(forward, backward))
         layer.register_forward_hook(lambda _, inputs, output: RoundBoth.apply(output, forward, backward))
@@ -182,67 +182,67 @@ class Steps(NamedTuple):
     skipped: list  # whether a gradient was not finite, and the weights stayed
 
 
-def train_mixed(
-    model,
-    train,
-    *,
-    epochs,
-    lr,
-    batch_size=64,
-    seed=0,
-    scale=1.0,
-    interval=None,
-    weight=1.0,
-    autocast=None,
-    store=None,
-    progress=None,
-):
-    """Train with Adam on the cross-entropy, with a loss scale; steps with gradients that are not finite are skipped.
+def mixed_step(model, optimizer, inputs, labels, scale, *, weight=1.0, autocast=None):
+    """One step of training with a loss scale; the weights stay when a gradient is not finite.
 
     Parameters
     ----------
-    model : module, in fp32 or from `emulate`; trained in place. Its parameters are the master weights.
+    model : module, in fp32 or from `emulate`. Its parameters are the master weights.
+    optimizer : of these parameters.
+    inputs, labels : the batch.
+    scale : float, the loss scale.
+    weight : float, factor of the loss itself: what a loss that is a mean over many outputs has by nature.
+    autocast : torch.dtype that torch.autocast computes in, None for none.
+
+    Returns
+    -------
+    (loss without the scale, whether all gradients were finite)
+
+    Source: Micikevicius et al., 2018, Section 3.
+    """
+    optimizer.zero_grad()
+    with torch.autocast("cpu", dtype=autocast) if autocast else nullcontext():
+        logits = model(inputs)
+    loss = weight * F.cross_entropy(logits.float(), labels)  # the softmax is computed in fp32
+    (scale * loss).backward()
+    finite = unscale(model, scale)
+    if finite:
+        optimizer.step()
+    return loss.item(), finite
+
+
+def train_mixed(
+    model, train, *, epochs, lr, batch_size=64, seed=0, scale=1.0, interval=None, store=None, **step
+):
+    """Train with Adam on the cross-entropy, with a loss scale, in place.
+
+    Parameters
+    ----------
+    model, step : see `mixed_step`.
     train : Split.
     epochs, lr, batch_size, seed : as in `effdl.training.fit`.
     scale : float, the (first) loss scale.
     interval : int, steps after which a dynamic scale doubles; None keeps the scale.
-    weight : float, factor of the loss itself: what a loss that is a mean over many outputs has by nature.
-    autocast : torch.dtype that torch.autocast computes in, None for none.
     store : hwsim.Float in which the weights are kept: no master weights. None keeps them in fp32.
-    progress : called with nothing after each step.
 
     Returns
     -------
     Steps
-
-    Source: Micikevicius et al., 2018, Section 3.
     """
     # Adam does not mind the size of the gradients, as long as its epsilon is smaller than they are.
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, eps=1e-20, fused=True)
-    order, state = torch.Generator().manual_seed(seed), LossScale(scale)
-    steps = Steps([], [], [])
-    for batch in (b for _ in range(epochs) for b in _shuffled(len(train.inputs), batch_size, order)):
-        optimizer.zero_grad()
-        with torch.autocast("cpu", dtype=autocast) if autocast else nullcontext():
-            logits = model(train.inputs[batch])
-        loss = weight * F.cross_entropy(logits.float(), train.labels[batch])
-        (state.scale * loss).backward()
-        finite = unscale(model, state.scale)
-        if finite:
-            optimizer.step()
-        if finite and store is not None:
-            round_weights(model, store)
-        for record, value in zip(steps, (loss.item(), state.scale, not finite), strict=True):
-            record.append(value)
-        if interval is not None:
-            state = next_scale(state, finite, interval=interval)
-        if progress is not None:
-            progress()
+    order, state, steps = torch.Generator().manual_seed(seed), LossScale(scale), Steps([], [], [])
+    for _ in range(epochs):
+        for batch in torch.randperm(len(train.inputs), generator=order).split(batch_size):
+            inputs, labels = train.inputs[batch], train.labels[batch]
+            loss, finite = mixed_step(model, optimizer, inputs, labels, state.scale, **step)
+            if finite and store is not None:
+                round_weights(model, store)
+            for record, value in zip(steps, (loss, state.scale, not finite), strict=True):
+                record.append(value)
+            if interval is not None:
+                state = next_scale(state, finite, interval=interval)
     return steps
-
-
-def _shuffled(examples, batch_size, order):
-    return torch.randperm(examples, generator=order).split(batch_size)
 
 
 @torch.no_grad()
