@@ -38,7 +38,7 @@ def row_stationary(
     Raises
     ------
     ValueError
-        When the kernel does not fit into the image, or the stride is not positive.
+        When the kernel does not fit into the image, the stride is not positive, or a number is not finite.
 
     Examples
     --------
@@ -53,6 +53,8 @@ def row_stationary(
         raise ValueError(
             f"a kernel {kernel.shape} must fit into an image {image.shape}, and stride={stride} be positive"
         )
+    if not (np.isfinite(image).all() and np.isfinite(kernel).all()):
+        raise ValueError("image and kernel must hold finite numbers")
     (H, W), (R, S) = image.shape, kernel.shape
     E = (H - R) // stride + 1
     rows = [[slide(image[i + j * stride], kernel[i], stride, gating) for j in range(E)] for i in range(R)]

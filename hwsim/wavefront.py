@@ -161,9 +161,7 @@ def wavefront(array: SystolicArray, a: ArrayLike, b: ArrayLike) -> Wavefront:
     (m, k), n, kind = a.shape, b.shape[1], a.dtype
     needed = array.cycles(MatMul("product", m, k, n)) * array.units
     if needed > MOST_STATES:
-        raise ValueError(
-            f"{needed:,} PEs times cycles are more than {MOST_STATES:,}: use SystolicArray.simulate"
-        )
+        raise ValueError(f"{needed:,} states are more than {MOST_STATES:,}: use SystolicArray.simulate")
     exchanged = array.dataflow == "is"  # the same machine with the roles exchanged
     if exchanged:
         a, b = b.T, a.T

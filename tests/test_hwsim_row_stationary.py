@@ -55,3 +55,10 @@ def test_gating_skips_what_a_zero_would_touch():
 def test_shapes_that_are_refused(image, kernel, stride):
     with pytest.raises(ValueError, match="must fit into an image"):
         row_stationary(np.ones(image), np.ones(kernel), stride)
+
+
+def test_numbers_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="finite numbers"):
+        row_stationary([[1.0, np.nan]], [[1.0]])
+    with pytest.raises(ValueError, match="finite numbers"):
+        row_stationary([[1.0, 2.0]], [[np.inf]])

@@ -88,6 +88,13 @@ def test_summary_and_what_is_refused():
     )
     with pytest.raises(ValueError, match=r"weights must have the shape \(2, 1, 2, 2\), not \(8,\)"):
         LoopNestExplorer(NESTS, LAYER, WEIGHTS.ravel(), INPUTS)
+    with pytest.raises(ValueError, match="inputs must be finite numbers"):
+        LoopNestExplorer(NESTS, LAYER, WEIGHTS, np.where(INPUTS == 3, np.nan, INPUTS))
+    large = {"large": LoopNest([Level("DRAM", TENSORS, [("M", 16), ("P", 30), ("Q", 30)])])}
+    with pytest.raises(ValueError, match="14,400 steps over 15,316 numbers are too many"):
+        LoopNestExplorer(
+            large, Conv2d("large", 1, 16, 30, 30, 1), np.ones((16, 1, 1, 1)), np.ones((1, 1, 30, 30))
+        )
     with pytest.raises(ValueError, match="unknown nest 'columns'"):
         explorer(nest="columns")
     with pytest.raises(ValueError, match="one nest at least"):

@@ -11,6 +11,7 @@ from hwsim.loopnest import TENSORS
 from hwsim.nest_walk import keepers, operands, sizes_of, walk_nest
 
 KINDS = ("read", "fill", "update")
+MOST_SHOWN = 200_000  # steps times numbers of the layer: more is too long to be looked at
 
 
 class Readout(NamedTuple):
@@ -33,14 +34,20 @@ class Plan(NamedTuple):
 
 
 def plan_of(nest, layer) -> Plan:
-    """Walk a nest and write down what the picture shows."""
+    """Walk a nest and write down what the picture shows; ValueError when it is too long to be looked at."""
+    sizes = sizes_of(nest.covered(layer))
+    elements = sum(int(np.prod(size)) for size in sizes.values())
+    if nest.cycles * elements > MOST_SHOWN:
+        raise ValueError(
+            f"{nest.cycles:,} steps over {elements:,} numbers are too many: take a smaller layer"
+        )
     names = [level.name for level in nest.levels]
     events = [
         (a.step, names.index(a.level), TENSORS.index(a.tensor), KINDS.index(a.kind), a.element, a.instance)
         for a in walk_nest(nest, layer)
     ]
-    used, sizes = operands(nest, layer), sizes_of(nest.covered(layer))
-    held = np.zeros((len(names), nest.cycles, sum(np.prod(size) for size in sizes.values())), np.uint8)
+    used = operands(nest, layer)
+    held = np.zeros((len(names), nest.cycles, elements), np.uint8)
     before = 0
     for tensor in TENSORS:
         for tiles in keepers(nest, tensor, used[tensor])[:-1]:
@@ -96,7 +103,8 @@ class LoopNestExplorer(Widget):
     Raises
     ------
     ValueError
-        If there is no nest, or the numbers are not of the layer's size, or a nest does not cover the layer.
+        If there is no nest, the numbers are not of the layer's size or not finite, a nest does not cover the layer, or it
+        has too many steps to be looked at.
     """
 
     _esm = module("common.js", "stepper.js", "loop_nest.js")
@@ -122,6 +130,8 @@ class LoopNestExplorer(Widget):
         for name, numbers in zip(TENSORS, self._numbers, strict=False):
             if numbers.shape != sizes[name]:
                 raise ValueError(f"{name} must have the shape {sizes[name]}, not {numbers.shape}")
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"{name} must be finite numbers")
         self._plans = {name: plan_of(one, layer) for name, one in nests.items()}
         self._table = table
         self._outputs = int(np.prod(sizes["outputs"]))

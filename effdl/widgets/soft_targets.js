@@ -64,14 +64,14 @@ export default {
 
 /** Two rows of bars, one for each class: the probability, and its logarithm. */
 function drawBars(width, now, classes) {
-  const [left, right, height] = [52, width - 8, 300];
+  const [left, right, height] = [52, width - 8, 310];
   const step = (right - left) / classes.length;
   const label = classes.map((name, i) => `${name} ${percent(now.probabilities[i])}`).join(", ");
   const svg = shape("svg", { height, role: "img", "aria-label": `Probabilities at temperature ${significant(now.temperature)}: ${label}.` });
   const rows = [
     { top: 22, bottom: 140, name: "probability", levels: [0, 0.5, 1], share: (p) => p, write: String },
     {
-      top: 176, bottom: 276, name: "the same, logarithmic", levels: [-6, -4, -2, 0],
+      top: 186, bottom: 286, name: "the same, logarithmic", levels: [-6, -4, -2, 0],
       share: (p) => Math.max(0, 1 - Math.log10(Math.max(p, 1e-300)) / FLOOR), write: (power) => (power ? `1e${power}` : "1"),
     },
   ];
@@ -86,7 +86,7 @@ function drawBars(width, now, classes) {
     svg.append(shape("path", { class: "axis", d: `M${left} ${bottom}H${right}` }));
   }
   classes.forEach((name, i) => svg.append(shape("text", { x: left + (i + 0.5) * step, y: 156, "text-anchor": "middle" }, name)));
-  classes.forEach((name, i) => svg.append(shape("text", { x: left + (i + 0.5) * step, y: 292, "text-anchor": "middle" }, name)));
+  classes.forEach((name, i) => svg.append(shape("text", { x: left + (i + 0.5) * step, y: 302, "text-anchor": "middle" }, name)));
   return svg;
 }
 

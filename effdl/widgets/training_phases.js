@@ -43,9 +43,9 @@ export default {
       );
       if (!width) return;
       const limit = model.get("limits")[model.get("layers").indexOf(name)];
-      // The scale stays through the epochs, so that the bars move and not the axis.
-      const tallest = Math.max(...Array.from({ length: epochs }, (_, i) => at(model, name, i)).flatMap(
-        ({ kept, removed }) => kept.map((count, bin) => count + removed[bin])));
+      // The scale stays through the epochs, so that the bars move and not the axis. Weights that have just left zero crowd
+      // in one bin and would flatten all others: their bar ends at the top.
+      const tallest = 1.6 * Math.max(...Array.from({ length: epochs }, (_, i) => Math.max(...at(model, name, i).kept)), 1);
       picture.replaceChildren(drawWeights(width, now, limit, tallest), drawPhases(width, model, epoch));
     }
 
