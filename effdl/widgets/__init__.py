@@ -4,6 +4,7 @@ from effdl.widgets.codebook import Codebook
 from effdl.widgets.course_map import CourseMap
 from effdl.widgets.file_map import FileMap
 from effdl.widgets.gemm_tiles import GemmTiles
+from effdl.widgets.gradient_scale import GradientScale
 from effdl.widgets.loop_nest import LoopNestExplorer
 from effdl.widgets.prediction import Comparison, Prediction
 from effdl.widgets.quantization_grid import QuantizationGrid
@@ -24,6 +25,7 @@ __all__ = [
     "CourseMap",
     "FileMap",
     "GemmTiles",
+    "GradientScale",
     "LoopNestExplorer",
     "Prediction",
     "QuantizationGrid",
