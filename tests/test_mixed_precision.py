@@ -1,6 +1,7 @@
 """Mixed precision: formats equal to torch's, a loss scale that behaves as GradScaler, training that skips."""
 
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from effdl import models
 from effdl.data import Split
+from effdl.train import checkpointing
 from effdl.train import mixed_precision as mixed
 from hwsim.formats import BF16, FP8_E4M3, FP8_E5M2, FP16, Float
 
@@ -190,3 +192,43 @@ def test_without_master_weights_small_steps_vanish(train):
     assert not torch.equal(model.fc1.bias, before.fc1.bias) or not torch.equal(
         model.fc1.weight, before.fc1.weight
     )
+
+
+def test_codes_out_of_range_and_narrow_dtypes():
+    assert mixed.from_bits(torch.tensor([8], dtype=torch.uint8), FP8_E4M3).tolist() == [2.0**-6]
+    for codes in ([-1], [2**16]):
+        with pytest.raises(ValueError, match="from 0 to 65535"):
+            mixed.from_bits(torch.tensor(codes), FP16)
+    assert mixed.from_bits(torch.tensor([], dtype=torch.long), FP16).shape == (0,)
+
+
+def test_rounding_and_sums_refuse_what_they_cannot_hold():
+    for dtype in (torch.float16, torch.int64):
+        with pytest.raises(ValueError, match="takes float32 or float64"):
+            mixed.round_to(torch.ones(2).to(dtype), BF16)
+    assert mixed.running_sum(torch.zeros(0, 3), FP16).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
+def test_a_senseless_loss_scale_is_refused(scale):
+    model = models.mlp(0, (3,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match="above 0 and finite"):
+        mixed.mixed_step(model, optimizer, torch.rand(2, 1, 8, 8), torch.tensor([0, 1]), scale)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_checkpoints_pass_gradients_on_and_run_again_under_the_same_autocast(dtype):
+    with models.seeded(0):
+        encoder, chain = nn.Linear(5, 6), nn.Sequential(*(nn.Linear(6, 6) for _ in range(4)))
+        x = torch.randn(3, 5)
+    found = []
+    for run in (chain, lambda h: checkpointing.checkpointed(chain, h, 2)):
+        encoder.zero_grad()
+        chain.zero_grad()
+        with torch.autocast("cpu", dtype=dtype) if dtype else nullcontext():
+            out = run(encoder(x))
+        out.float().square().sum().backward()
+        found.append([p.grad.clone() for p in (*encoder.parameters(), *chain.parameters())])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)

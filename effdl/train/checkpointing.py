@@ -61,6 +61,7 @@ class Recompute(torch.autograd.Function):
     def forward(context, function, x):
         """Return function(x)."""
         context.function = function
+        context.cast = {"dtype": torch.get_autocast_dtype("cpu"), "enabled": torch.is_autocast_enabled("cpu")}
         context.save_for_backward(x)
         with torch.no_grad():
             return function(x)
@@ -69,7 +70,7 @@ class Recompute(torch.autograd.Function):
     def backward(context, gradient):
         """Run the function once more, with autograd, and go back through it; parameters get their gradients here."""
         x = context.saved_tensors[0].detach().requires_grad_()
-        with torch.enable_grad():
+        with torch.enable_grad(), torch.autocast("cpu", **context.cast):
             y = context.function(x)
         torch.autograd.backward(y, gradient)
         return None, x.grad
@@ -81,7 +82,7 @@ def checkpointed(layers, x, segments):
     Parameters
     ----------
     layers : nn.Sequential without dropout or batch statistics: what runs twice must do the same twice.
-    x : tensor, the input.
+    x : tensor, the input; where it needs a gradient it gets one.
     segments : int from 1 to the number of layers; ValueError otherwise.
 
     Source: Chen et al., 2016, Section 4.
@@ -89,7 +90,8 @@ def checkpointed(layers, x, segments):
     if not 1 <= segments <= len(layers):
         raise ValueError(f"segments={segments} must be from 1 to the {len(layers)} layers")
     edges = [len(layers) * i // segments for i in range(segments + 1)]
-    x = x.detach().requires_grad_()  # without this autograd would not come back to the first segment
+    if not x.requires_grad:  # without this autograd would not come back to the first segment
+        x = x.detach().requires_grad_()
     for start, stop in pairwise(edges):
         x = Recompute.apply(layers[start:stop], x)
     return x
@@ -102,6 +104,7 @@ def accumulate_gradients(model, inputs, labels, parts):
 
     Parameters
     ----------
+    model : module without batch statistics; with them the parts give other gradients.
     inputs, labels : the batch, of at least one example.
     parts : int of at least 1.
 

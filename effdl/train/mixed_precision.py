@@ -22,13 +22,16 @@ def from_bits(codes, number):
 
     Parameters
     ----------
-    codes : int64 tensor, from 0 to 2**number.bits - 1.
+    codes : tensor of integers from 0 to 2**number.bits - 1; ValueError otherwise.
     number : hwsim.Float.
 
     Returns
     -------
     float64 tensor of the same shape, with infinities and NaN.
     """
+    codes = codes.long()
+    if codes.numel() and not 0 <= codes.min() <= codes.max() < 2**number.bits:
+        raise ValueError(f"codes of {number.bits} bits lie from 0 to {2**number.bits - 1}")
     mantissa = codes % 2**number.mantissa
     exponent = codes // 2**number.mantissa % 2**number.exponent
     fraction = mantissa * number.epsilon + (
@@ -48,13 +51,15 @@ def round_to(x, number):
 
     Parameters
     ----------
-    x : float32 or float64 tensor.
+    x : float32 or float64 tensor; ValueError otherwise.
     number : hwsim.Float of no more bits than x has.
 
     Returns
     -------
     Tensor of the same dtype and shape.
     """
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"round_to takes float32 or float64, not {x.dtype}")
     power = (torch.frexp(x).exponent - 1).clamp(min=1 - number.bias)  # subnormals share the lowest power
     step = torch.ldexp(torch.ones_like(x), power - number.mantissa)  # the distance between neighbors
     near = torch.round(x / step) * step
@@ -81,8 +86,8 @@ def limits(number):
 
 
 def running_sum(terms, number):
-    """Sum over the first axis, term by term, rounded to a format after each addition."""
-    total = torch.zeros_like(terms[0])
+    """Sum of a tensor over the first axis, term by term, rounded to a format after each addition."""
+    total = torch.zeros(terms.shape[1:], dtype=terms.dtype)
     for term in terms:
         total = round_to(total + term, number)
     return total
@@ -190,7 +195,7 @@ def mixed_step(model, optimizer, inputs, labels, scale, *, weight=1.0, autocast=
     model : module, in fp32 or from `emulate`. Its parameters are the master weights.
     optimizer : of these parameters.
     inputs, labels : the batch.
-    scale : float, the loss scale.
+    scale : float, the loss scale; ValueError when it is not above 0 and finite.
     weight : float, factor of the loss itself: what a loss that is a mean over many outputs has by nature.
     autocast : torch.dtype that torch.autocast computes in, None for none.
 
@@ -200,6 +205,8 @@ def mixed_step(model, optimizer, inputs, labels, scale, *, weight=1.0, autocast=
 
     Source: Micikevicius et al., 2018, Section 3.
     """
+    if not 0 < scale < math.inf:
+        raise ValueError(f"scale={scale} must be above 0 and finite")
     optimizer.zero_grad()
     with torch.autocast("cpu", dtype=autocast) if autocast else nullcontext():
         logits = model(inputs)

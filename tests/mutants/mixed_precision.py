@@ -24,6 +24,9 @@ MUTANTS["encode-check"] = {
             "np.rint(np.ldexp(finite, mantissa - power))",
             "np.floor(np.ldexp(finite, mantissa - power) + 0.5)",
         ),
+        "through float32": ENCODE.replace(
+            "np.asarray(values, float)", "np.asarray(values, np.float32).astype(float)"
+        ),
         "cut off, not rounded": ENCODE.replace("np.rint(", "np.floor("),
         "no subnormal numbers": ENCODE.replace(
             "code = np.where(np.isinf",
