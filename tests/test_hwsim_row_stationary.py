@@ -55,8 +55,8 @@ def test_sums_of_small_integers_do_not_wrap(kind):
     output = row_stationary(image, kernel)[0]
     assert output.tolist() == [[4 * int(image[0, 0]) * int(kernel[0, 0])] * 2] * 2
     assert output.dtype == np.int64
-    for given, kept in ((np.float16, np.float32), (np.float32, np.float32), (np.float64, np.float64)):
-        assert row_stationary(image, kernel.astype(given))[0].dtype == np.result_type(kind, kept)
+    for real, kept in ((np.float16, np.float32), (np.float32, np.float32), (np.float64, np.float64)):
+        assert row_stationary(image, kernel.astype(real))[0].dtype == np.result_type(kind, kept)
 
 
 @pytest.mark.parametrize(
