@@ -17,6 +17,30 @@ def slide(row: np.ndarray, weights: np.ndarray, stride: int, gating: bool) -> tu
     return windows @ weights, int(works.sum()), 2 * int(works[:, 1:].sum())
 
 
+def checked_convolution(image: ArrayLike, kernel: ArrayLike, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image and kernel as int64, or float32 or wider; ValueError when they do not fit each other or hold no finite numbers."""
+    image, kernel = np.asarray(image), np.asarray(kernel)
+    if not isinstance(stride, int | np.integer) or stride < 1:
+        raise ValueError(f"stride={stride} must be a whole number of 1 or more")
+    if (
+        image.ndim != 2
+        or kernel.ndim != 2
+        or kernel.size == 0
+        or (np.array(image.shape) < kernel.shape).any()
+    ):
+        raise ValueError(f"a kernel {kernel.shape}, not an empty one, must fit into an image {image.shape}")
+    for numbers in (image, kernel):
+        if numbers.dtype.kind not in "iufb" or not np.isfinite(numbers).all():
+            raise ValueError("image and kernel must hold finite real numbers")
+    if "f" in image.dtype.kind + kernel.dtype.kind:
+        kind = np.result_type(image, kernel, np.float32)
+        return image.astype(kind), kernel.astype(kind)
+    largest = [max(-int(numbers.min()), int(numbers.max())) for numbers in (image, kernel)]
+    if kernel.size * largest[0] * largest[1] >= 2**63:
+        raise ValueError("sums of these integers may pass 2**63: scale them down or give floats")
+    return image.astype(np.int64), kernel.astype(np.int64)
+
+
 def row_stationary(
     image: ArrayLike, kernel: ArrayLike, stride: int = 1, gating: bool = True
 ) -> tuple[np.ndarray, dict[str, int]]:
@@ -24,21 +48,22 @@ def row_stationary(
 
     Parameters
     ----------
-    image : array (H, W)
-    kernel : array (R, S), at most as large
-    stride : int
+    image : array (H, W) of real numbers
+    kernel : array (R, S) of real numbers, at most as large
+    stride : int of at least 1
     gating : bool, whether a PE skips its multiplier, its weight and its sum when the input is zero
 
     Returns
     -------
-    output : array (E, F)
+    output : array (E, F), int64 if image and kernel hold integers, else float32 or wider
     counts : dict, in words: "buffer" (inputs and weights read once, each sent to many PEs), "array" (received by PEs, and
         sums handed up), "register" accesses of all PEs; and "MACs" that were done
 
     Raises
     ------
     ValueError
-        When the kernel does not fit into the image, the stride is not positive, or a number is not finite.
+        When the kernel is empty or does not fit into the image, the stride is no integer of at least 1, a number is not
+        real or not finite, or integers are so large that a sum may reach 2**63.
 
     Examples
     --------
@@ -48,13 +73,7 @@ def row_stationary(
 
     Held against: NumPy's product, and the traffic of `hwsim.Eyeriss` for one image, channel and filter.
     """
-    image, kernel = np.asarray(image), np.asarray(kernel)
-    if image.ndim != 2 or kernel.ndim != 2 or (np.array(image.shape) < kernel.shape).any() or stride < 1:
-        raise ValueError(
-            f"a kernel {kernel.shape} must fit into an image {image.shape}, and stride={stride} be positive"
-        )
-    if not (np.isfinite(image).all() and np.isfinite(kernel).all()):
-        raise ValueError("image and kernel must hold finite numbers")
+    image, kernel = checked_convolution(image, kernel, stride)
     (H, W), (R, S) = image.shape, kernel.shape
     E = (H - R) // stride + 1
     rows = [[slide(image[i + j * stride], kernel[i], stride, gating) for j in range(E)] for i in range(R)]

@@ -147,7 +147,8 @@ def wavefront(array: SystolicArray, a: ArrayLike, b: ArrayLike) -> Wavefront:
     Raises
     ------
     ValueError
-        When the matrices do not fit each other, or there are more than 100,000 PEs times cycles.
+        When the matrices do not fit each other, there are more than 100,000 PEs times cycles, or integers are so large
+        that they or a sum may pass 2**53: registers are written down as float64.
 
     Examples
     --------
@@ -159,6 +160,9 @@ def wavefront(array: SystolicArray, a: ArrayLike, b: ArrayLike) -> Wavefront:
     """
     a, b = checked_operands(a, b)
     (m, k), n, kind = a.shape, b.shape[1], a.dtype
+    largest = [max(-int(matrix.min()), int(matrix.max())) for matrix in (a, b)]
+    if kind == np.int64 and max(k * largest[0] * largest[1], *largest) > 2**53:
+        raise ValueError("sums of these integers may pass 2**53: use SystolicArray.simulate")
     needed = array.cycles(MatMul("product", m, k, n)) * array.units
     if needed > MOST_STATES:
         raise ValueError(f"{needed:,} states are more than {MOST_STATES:,}: use SystolicArray.simulate")

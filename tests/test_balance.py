@@ -94,6 +94,10 @@ def test_a_network_keeps_as_many_weights_in_each_layer_and_takes_fewer_cycles():
         (torch.zeros(3, 2), torch.ones(2, 3, dtype=torch.bool), {"pes": 2}, r"\(3, 2\) and \(2, 3\)"),
         (torch.zeros(2, 2), torch.ones(2, 2, dtype=torch.bool), {"pes": 0}, "pes=0"),
         (torch.zeros(2, 2), torch.ones(2, 2, dtype=torch.bool), {"pes": 1, "columns": 0}, "columns=0"),
+        (torch.zeros(2, 2), torch.ones(2, 2), {"pes": 1}, "must be boolean, not torch.float32"),
+        (torch.zeros(2, 2), torch.ones(2, 2, dtype=torch.bool), {"pes": 2.5}, "pes=2.5 .* whole numbers"),
+        (torch.zeros(2, 2), torch.ones(2, 2, dtype=torch.bool), {"pes": float("nan")}, "pes=nan"),
+        (torch.zeros(2, 2), torch.ones(2, 2, dtype=torch.bool), {"pes": 1, "columns": 1.5}, "columns=1.5"),
         (torch.full((2, 2), float("nan")), torch.ones(2, 2, dtype=torch.bool), {"pes": 1}, "NaN"),
     ],
 )

@@ -321,8 +321,27 @@ def test_the_timeline_is_that_of_the_report(weights, pes, fifo_depth, data):
 
 
 def test_queues_without_a_slot_are_refused():
-    with pytest.raises(ValueError, match="depth=0 must be 1 or more"):
+    with pytest.raises(ValueError, match="depth=0 must be a whole number of 1 or more"):
         eie_module.fill_queues(np.array([0]), np.array([[1]]), 0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "work", "depth", "message"),
+    [
+        ([0, 1], [[1], [1]], 1.5, "depth=1.5 must be a whole number"),
+        ([0, 1], [[1], [1]], float("nan"), "depth=nan must be a whole number"),
+        ([0], [[1], [1]], 1, "one step for each row of work"),
+        ([0, 1, 1], [[1], [1]], 1, "one step for each row of work"),
+        ([0, 1], [1, 1], 1, "one step for each row of work"),
+        ([0, 1], [[1], [-1]], 1, "none of them negative"),
+        ([0, -1], [[1], [1]], 1, "none of them negative"),
+        ([0, 1], [[1], [0.5]], 1, "whole numbers of cycles"),
+        ([0, float("nan")], [[1], [1]], 1, "whole numbers of cycles"),
+    ],
+)
+def test_queues_that_cannot_be_filled_are_refused(steps, work, depth, message):
+    with pytest.raises(ValueError, match=message):
+        eie_module.fill_queues(np.array(steps), np.array(work), depth)
 
 
 def test_power_is_that_of_table_2():

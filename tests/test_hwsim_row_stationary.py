@@ -49,16 +49,37 @@ def test_gating_skips_what_a_zero_would_touch():
     assert gated["array"] == all_of_it["array"]
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, bool])
+def test_sums_of_small_integers_do_not_wrap(kind):
+    image, kernel = np.full((3, 3), 100, kind), np.full((2, 2), 100, kind)
+    output = row_stationary(image, kernel)[0]
+    assert output.tolist() == [[4 * int(image[0, 0]) * int(kernel[0, 0])] * 2] * 2
+    assert output.dtype == np.int64
+    for real, kept in ((np.float16, np.float32), (np.float32, np.float32), (np.float64, np.float64)):
+        assert row_stationary(image, kernel.astype(real))[0].dtype == np.result_type(kind, kept)
+
+
 @pytest.mark.parametrize(
-    ("image", "kernel", "stride"), [((2, 5), (3, 1), 1), ((4, 4), (2, 2), 0), ((4,), (2,), 1)]
+    ("image", "kernel"), [((2, 5), (3, 1)), ((4,), (2,)), ((4, 4), (0, 2)), ((4, 4), (2, 0))]
 )
-def test_shapes_that_are_refused(image, kernel, stride):
+def test_shapes_that_are_refused(image, kernel):
     with pytest.raises(ValueError, match="must fit into an image"):
-        row_stationary(np.ones(image), np.ones(kernel), stride)
+        row_stationary(np.ones(image), np.ones(kernel))
+
+
+@pytest.mark.parametrize("stride", [0, 1.5, float("nan"), "1"])
+def test_strides_that_are_refused(stride):
+    with pytest.raises(ValueError, match=f"stride={stride} must be a whole number"):
+        row_stationary(np.ones((4, 4)), np.ones((2, 2)), stride)
 
 
 def test_numbers_that_are_none_are_refused():
-    with pytest.raises(ValueError, match="finite numbers"):
+    with pytest.raises(ValueError, match="finite real numbers"):
         row_stationary([[1.0, np.nan]], [[1.0]])
-    with pytest.raises(ValueError, match="finite numbers"):
+    with pytest.raises(ValueError, match="finite real numbers"):
         row_stationary([[1.0, 2.0]], [[np.inf]])
+    for other in ("text", 1j, None):
+        with pytest.raises(ValueError, match="finite real numbers"):
+            row_stationary([[1.0, 2.0]], [[other]])
+    with pytest.raises(ValueError, match=r"may pass 2\*\*63"):
+        row_stationary([[2**62, 1]], [[2, 1]])

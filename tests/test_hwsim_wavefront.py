@@ -79,3 +79,12 @@ def test_what_is_too_large_or_does_not_fit_is_refused():
         wavefront(SystolicArray(32, 32), np.ones((64, 64)), np.ones((64, 64)))
     with pytest.raises(ValueError, match="multiplies"):
         wavefront(SystolicArray(2, 2), np.ones((2, 3)), np.ones((2, 3)))
+
+
+def test_integers_that_float64_cannot_hold_are_refused():
+    array, one = SystolicArray(2, 2), np.eye(2, dtype=int)
+    for a, b in ((np.full((2, 2), 2**53 + 1), one), (2**30 * one, 2**30 * one), (2**60 * one, 0 * one)):
+        with pytest.raises(ValueError, match=r"may pass 2\*\*53: use SystolicArray\.simulate"):
+            wavefront(array, a, b)
+    assert wavefront(array, 2**52 * one, one).product.tolist() == (2**52 * one).tolist()
+    assert wavefront(array, 2.0**60 * one, one).product.tolist() == (2.0**60 * one).tolist()

@@ -68,9 +68,14 @@ def test_what_it_refuses():
         Queues({"w": WEIGHT, "v": WEIGHT[:3]}, ACTIVATIONS)
     with pytest.raises(ValueError, match="one vector of 3 activations"):
         Queues({"w": WEIGHT}, np.ones(4))
+    long = np.ones((16, 4100))  # eight rows a PE: 32,800 cycles and more
+    with pytest.raises(ValueError, match=r"32,\d+ cycles are too many to be looked at: take fewer columns"):
+        Queues({"w": long}, np.ones(4100), pes=[2], depths=[1])
     with pytest.raises(ValueError, match="unknown depth 3"):
         Queues({"w": WEIGHT}, ACTIVATIONS, depth=3)
     shown = widget()
     for name, value in (("count", 3), ("depth", 0), ("matrix", "none")):
         with pytest.raises(traitlets.TraitError, match="must be one of"):
             setattr(shown, name, value)
+    with pytest.raises(traitlets.TraitError, match="cycle"):
+        shown.cycle = -1

@@ -54,7 +54,8 @@ def balanced_mask(weight, mask, pes, columns=None):
     Raises
     ------
     ValueError
-        When the weight is no matrix or has a NaN, the mask has another shape, or `pes` or `columns` is below 1.
+        When the weight is no matrix or has a NaN, the mask is not boolean or has another shape, or `pes` or `columns` is
+        no integer of at least 1.
 
     >>> weight = torch.tensor([[9.0, 8], [1, 2], [7, 6], [4, 3]])
     >>> balanced_mask(weight, weight > 5, pes=2).int().tolist()
@@ -64,8 +65,10 @@ def balanced_mask(weight, mask, pes, columns=None):
         raise ValueError(
             f"a matrix and a mask of its shape are needed, not {tuple(weight.shape)} and {tuple(mask.shape)}"
         )
-    if pes < 1 or (columns is not None and columns < 1):
-        raise ValueError(f"pes={pes} and columns={columns} must be 1 or more")
+    if mask.dtype != torch.bool:
+        raise ValueError(f"the mask must be boolean, not {mask.dtype}: give mask != 0")
+    if any(not isinstance(n, int | np.integer) or n < 1 for n in (pes, 1 if columns is None else columns)):
+        raise ValueError(f"pes={pes} and columns={columns} must be whole numbers of 1 or more")
     magnitude = weight.detach().abs().flatten().double().numpy()
     if np.isnan(magnitude).any():
         raise ValueError("a weight is not a number (NaN), so the weights cannot be ordered")

@@ -8,6 +8,7 @@ import traitlets
 import hwsim
 from effdl.widgets.base import Widget, array, known, module, pack
 
+MOST_CYCLES = 2**15 - 1  # the timelines go to the browser as int16
 ROWS = 16  # at most: then no gap within a PE is too long for 4 bits, so that there are no fillers
 IDLE = -1
 
@@ -76,8 +77,8 @@ class Queues(Widget):
     Raises
     ------
     ValueError
-        If there is no matrix, their shapes differ or have too many rows, the activations do not fit, or what is to be
-        shown first is unknown.
+        If there is no matrix, their shapes differ or have too many rows, the activations do not fit, a run takes more
+        than MOST_CYCLES, or what is to be shown first is unknown.
     """
 
     _esm = module("common.js", "plot.js", "stepper.js", "queues.js")
@@ -88,7 +89,7 @@ class Queues(Widget):
     count = traitlets.Int().tag(sync=True)
     depths = traitlets.List(traitlets.Int()).tag(sync=True)
     depth = traitlets.Int().tag(sync=True)
-    cycle = traitlets.Int(0).tag(sync=True)
+    cycle = traitlets.Int(0, min=0).tag(sync=True)
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # rows, columns
     weights = traitlets.Bytes().tag(sync=True)  # float64, matrix after matrix
     activations = traitlets.Bytes().tag(sync=True)  # float64
@@ -124,6 +125,9 @@ class Queues(Widget):
             for p in pes
             for d in depths
         }
+        longest = max(run.cycles for run in self._timelines.values())
+        if longest > MOST_CYCLES:
+            raise ValueError(f"{longest:,} cycles are too many to be looked at: take fewer columns")
         times = [np.append(run.sent, run.taken) for run in self._timelines.values()]
         super().__init__(
             names=list(matrices),

@@ -112,11 +112,11 @@ function drawArray(width, plan, now, cycle) {
   const enters = plan.flow === "os" ? 1 : 2; // what comes in at the top: operands, or what will stay
   coming(plan, cycle, rows, deep, (at, row) => plan.state(0, at, row, 0)).forEach((queue, row) => queue.forEach((value, later) => {
     if (value === null) return;
-    svg.append(shape("text", { x: left - 12 - later * slot, y: top + row * high + high / 2 + 4, "text-anchor": "end", class: "chosen" }, String(value)));
+    svg.append(shape("text", { x: left - 12 - later * slot, y: top + row * high + high / 2 + 4, "text-anchor": "end", class: "chosen" }, significant(value)));
   }));
   coming(plan, cycle, cols, deep, (at, column) => loads(plan, at) ? plan.state(enters, at, 0, column) : NaN).forEach((queue, column) => queue.forEach((value, later) => {
     if (value === null) return;
-    svg.append(shape("text", { x: left + column * cell + cell / 2, y: top - 10 - later * 18, "text-anchor": "middle", class: enters === 1 ? "threshold-text" : "strong" }, String(value)));
+    svg.append(shape("text", { x: left + column * cell + cell / 2, y: top - 10 - later * 18, "text-anchor": "middle", class: enters === 1 ? "threshold-text" : "strong" }, significant(value)));
   }));
   svg.append(shape("text", { x: 0, y: 12 }, "next to come in, at the left and at the top"));
   for (let pe = 0; pe < rows * cols; pe++) {
@@ -125,9 +125,9 @@ function drawArray(width, plan, now, cycle) {
     svg.append(shape("rect", { x, y, width: cell - 4, height: high - 4, rx: 3, class: "kept", "fill-opacity": now.active.includes(pe) ? 0.22 : 0.03, stroke: "var(--wts-grey)" }));
     const write = (dx, dy, value, extra) => value === null ? null : svg.append(shape("text", { x: x + dx, y: y + dy, ...extra }, value));
     const [moving, falling, held] = [now.right[row][column], now.down[row][column], now.stay[row][column]];
-    write(5, 14, moving === null ? null : `→${moving}`, { class: "chosen" });
-    write(cell - 9, 14, falling === null ? null : `↓${falling}`, { class: "threshold-text", "text-anchor": "end" });
-    write((cell - 4) / 2, high - 16, held === null ? null : String(held), { class: "strong", "text-anchor": "middle", style: "font-size:15px" });
+    write(5, 14, moving === null ? null : `→${significant(moving)}`, { class: "chosen" });
+    write(cell - 9, 14, falling === null ? null : `↓${significant(falling)}`, { class: "threshold-text", "text-anchor": "end" });
+    write((cell - 4) / 2, high - 16, held === null ? null : significant(held), { class: "strong", "text-anchor": "middle", style: "font-size:15px" });
   }
   const y = top + rows * high + 14;
   const [right, down, stay] = ROLES[plan.flow];
@@ -149,7 +149,7 @@ function loads(plan, at) {
 
 /** An element in words. */
 function say(flow, registers) {
-  const held = registers.map((value, i) => value === null ? null : `${ROLES[flow][i]} ${value}`).filter(Boolean);
+  const held = registers.map((value, i) => value === null ? null : `${ROLES[flow][i]} ${significant(value)}`).filter(Boolean);
   return held.length ? held.join(", ") : "nothing";
 }
 
@@ -159,7 +159,7 @@ function drawMatrices(width, plan, now, cycle) {
   const cell = Math.max(20, Math.min(30, (width - 20) / (k + n)));
   const svg = shape("svg", {
     height: (k + m) * cell + 62, role: "img",
-    "aria-label": `Results so far: ${now.finished.length ? now.finished.map((at) => `row ${Math.floor(at / n) + 1}, column ${(at % n) + 1} is ${matrices[2][at]}`).join("; ") : "none"}.`,
+    "aria-label": `Results so far: ${now.finished.length ? now.finished.map((at) => `row ${Math.floor(at / n) + 1}, column ${(at % n) + 1} is ${significant(matrices[2][at])}`).join("; ") : "none"}.`,
   });
   const draw = (x, y, name, values, rows, columns, shown) => {
     svg.append(shape("text", { x, y: y - 6 }, name));
@@ -169,7 +169,7 @@ function drawMatrices(width, plan, now, cycle) {
       svg.append(shape("rect", { ...place, class: "kept", "fill-opacity": !shown || now.finished.includes(at) ? 0.12 : 0, stroke: "var(--wts-line)" }));
       if (fresh) svg.append(shape("rect", { ...place, class: "threshold", fill: "none" }));
       if (shown && !now.finished.includes(at)) continue;
-      svg.append(shape("text", { x: place.x + cell / 2 - 1, y: place.y + cell / 2 + 3, "text-anchor": "middle", class: "strong", style: cell < 26 ? "font-size:10px" : null }, String(values[at])));
+      svg.append(shape("text", { x: place.x + cell / 2 - 1, y: place.y + cell / 2 + 3, "text-anchor": "middle", class: "strong", style: cell < 26 ? "font-size:10px" : null }, significant(values[at])));
     }
   };
   // As one writes a product: b above the result, a to its left.

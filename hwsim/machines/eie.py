@@ -422,14 +422,18 @@ def fill_queues(steps: np.ndarray, work: np.ndarray, depth: int) -> tuple[np.nda
     Raises
     ------
     ValueError
-        When a queue has no slot.
+        When a queue has no slot, a number is not whole or negative, or there is not one step for each row of work.
 
     >>> sent, taken = fill_queues(np.array([0, 1, 1]), np.array([[3, 1], [1, 1], [1, 1]]), 1)
     >>> sent.tolist(), taken.tolist()
     ([0, 2, 5], [[1, 1], [4, 3], [6, 6]])
     """
-    if depth < 1:
-        raise ValueError(f"depth={depth} must be 1 or more slots")
+    if not isinstance(depth, int | np.integer) or depth < 1:
+        raise ValueError(f"depth={depth} must be a whole number of 1 or more slots")
+    if work.ndim != 2 or steps.shape != work.shape[:1]:
+        raise ValueError(f"one step for each row of work is needed, not {steps.shape} for {work.shape}")
+    if any(cycles.dtype.kind not in "iu" or (cycles < 0).any() for cycles in (steps, work)):
+        raise ValueError("steps and work must be whole numbers of cycles, none of them negative")
     sent, last_taken = np.zeros(len(work), np.int64), np.zeros(len(work), np.int64)
     taken = np.zeros(work.shape, np.int64)
     free = np.zeros(work.shape[1], np.int64)

@@ -1,7 +1,9 @@
 """The systolic array widget in a browser: every cycle as Python computes it; keys, names, widths, themes."""
 
+import numpy as np
 import pytest
 
+from effdl.widgets import Systolic
 from tests.browser.conftest import fits, in_browser, readout, tab_through
 from tests.test_widget_systolic import systolic
 
@@ -60,3 +62,15 @@ def test_nothing_overflows_and_all_is_named(show, theme, width):
     page = show(systolic(dataflow="is", cycle=9), theme=theme)
     fits(page, width)
     assert tab_through(page) == 5
+
+
+def test_floats_are_written_with_three_digits(show):
+    page = show(Systolic(np.full((3, 3), 0.1), np.full((3, 3), 2 / 3), cycle=5))
+    page.get_by_role("img", name="Row 1: activation 0.1, sum 0.0667, weight 0.667").wait_for()
+    texts = page.locator("svg text").all_text_contents()
+    assert {"→0.1", "↓0.0667", "0.667"} <= set(texts)
+    page.get_by_role("slider", name="Cycle of the array").press("End")
+    page.get_by_role("img", name="row 1, column 1 is 0.2").wait_for()
+    texts = page.locator("svg text").all_text_contents()
+    assert not [text for text in texts if len(text.partition(".")[2]) > 4]
+    fits(page, 360)
