@@ -21,7 +21,7 @@ class Multiprocessor:
     warps, blocks : int
     registers : int, of 32 bits
     shared : int, bytes of shared memory
-    registers_a_thread : int
+    registers_a_thread, threads_a_block : int
 
     Raises ValueError when one is not a positive integer.
     """
@@ -31,6 +31,7 @@ class Multiprocessor:
     registers: int = 65536
     shared: int = 96 * 1024
     registers_a_thread: int = 255  # recalled, not verified
+    threads_a_block: int = 1024  # recalled, not verified
 
     def __post_init__(self) -> None:
         """Check the sizes."""
@@ -78,7 +79,7 @@ def occupancy(threads: int, registers: int, shared: int, sm: Multiprocessor = V1
     Raises
     ------
     ValueError
-        When a number is no integer or too small, or not even one block fits; it says of what there is too little.
+        When a number is no integer or out of its range, or not even one block fits; it says of what there is too little.
 
     Examples
     --------
@@ -92,6 +93,8 @@ def occupancy(threads: int, registers: int, shared: int, sm: Multiprocessor = V1
         raise ValueError(
             f"occupancy: a thread has at most {sm.registers_a_thread} registers, got {registers}"
         )
+    if threads > sm.threads_a_block:
+        raise ValueError(f"occupancy: a block has at most {sm.threads_a_block} threads, got {threads}")
     warps = -(-threads // WARP)
     limits = {
         "registers": sm.registers // (registers * WARP * warps),

@@ -88,8 +88,17 @@ def test_what_they_refuse():
         naive_gemm(np.ones((2, 3)), np.ones((2, 3)))
     with pytest.raises(ValueError, match=r"not \(3,\)"):
         tiled_gemm(np.ones(3), np.ones((3, 2)), (1, 1, 1))
-    with pytest.raises(ValueError, match=r"1 or more, not \(2, 0, 1\)"):
+    with pytest.raises(ValueError, match=r"whole numbers from 1, not \(2, 0, 1\)"):
         tiled_gemm(np.ones((2, 2)), np.ones((2, 2)), (2, 0, 1))
+    for tile in ((2, 2), (2, 2, 1.5)):
+        with pytest.raises(ValueError, match="three sizes"):
+            tiled_gemm(np.ones((2, 2)), np.ones((2, 2)), tile)
+    for addresses, sector in ((np.arange(33), 32), ([0.5], 32), ([1, 2], 0)):
+        with pytest.raises(ValueError, match="at most 32 addresses"):
+            transactions(addresses, sector)
+    for branch in ((np.array([5, 0]), 3), (np.array([True, False]), -3)):
+        with pytest.raises(ValueError, match="a boolean array, and a length"):
+            warp_steps([branch])
     for layer in (
         hwsim.MatMul("scores", 4, 8, 4, trained=False),
         hwsim.MatMul("steps", 4, 8, 4, steps=2),

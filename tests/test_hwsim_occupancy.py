@@ -50,7 +50,7 @@ def test_another_multiprocessor():
         ((32, 256, 0), "at most 255 registers, got 256"),
         ((1024, 65, 0), "want of registers$"),
         ((1024, 65, 100_000), "want of registers, shared memory$"),
-        ((2049, 1, 0), "want of warps"),
+        ((1025, 1, 0), "at most 1024 threads, got 1025"),
     ],
 )
 def test_what_it_refuses(kernel, message):

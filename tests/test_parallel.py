@@ -197,7 +197,7 @@ def test_a_network_in_tiles_is_the_whole_one(four):
     (logits, received), *others = four.run(jobs.call, model_parallel.run_in_tiles, model, images, 2, 2)
     torch.testing.assert_close(logits, model(images).detach())
     # Each tile of 4 x 4 gets 6 x 6 - 4 x 4 pixels, then 16 channels of 4 x 4 - 2 x 2, of 4 bytes, zeros included.
-    assert received == 5 * 4 * (20 + 16 * 12)
+    assert received == 5 * 4 * (9 + 16 * 5)  # two sides and a corner of 4 x 4, and of 2 x 2 with 16 channels
     assert others == [(None, received)] * 3
 
 

@@ -1,5 +1,6 @@
 """A pool of processes: what it returns, and that nobody waits when one of them dies, fails or falls silent."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -77,7 +78,7 @@ def test_workers_end_when_their_caller_is_killed():
     code = (
         "from effdl.train.workers import Workers\nfrom tests import worker_jobs as jobs\n"
         "workers = Workers(2)\nworkers.run(jobs.identity, 0)\n"
-        "print(*(process.pid for process in workers.processes), flush=True)\nworkers.run(jobs.sleep, 2.0)\n"
+        "print(*(process.pid for process in workers.processes), flush=True)\nworkers.run(jobs.sleep, 300.0)\n"
     )
     caller = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     pids = [int(pid) for pid in caller.stdout.readline().split()]
@@ -100,9 +101,37 @@ def alive(pid):
 
 
 def test_what_it_refuses():
-    for count, timeout in ((0, 1.0), (2, 0.0)):
-        with pytest.raises(ValueError, match="1 or more"):
+    for count, timeout in ((0, 1.0), (1.5, 1.0), (2, 0.0), (2, float("nan")), (2, float("inf"))):
+        with pytest.raises(ValueError, match="an integer from 1"):
             Workers(count, timeout)
+
+
+def test_a_function_of_a_notebook_is_refused_also_as_an_argument(two):
+    def local():
+        pass
+
+    for task in ((local,), (jobs.identity, local), (functools.partial(local),)):
+        with pytest.raises(ValueError, match=r"move .*local into a module"):
+            two.run(*task)
+    assert two.run(functools.partial(jobs.identity, 7)) == [(0, 7, 1), (1, 7, 1)]  # and nothing was stopped
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to interrupt")
+def test_an_interrupt_leaves_workers_alone_that_are_still_starting():
+    code = (
+        "import os, signal, time\nfrom effdl.train.workers import Workers\nfrom tests import worker_jobs as jobs\n"
+        "with Workers(2) as workers:\n    time.sleep(0.7)\n    try:\n        os.killpg(0, signal.SIGINT)\n"
+        "        time.sleep(5)\n    except KeyboardInterrupt:\n        print(len(workers.run(jobs.identity, 3)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=False,
+    )
+    assert done.stdout == "2\n", done.stderr
 
 
 def test_report_does_nothing_outside_of_a_worker():

@@ -28,7 +28,8 @@ def warp_steps(branches):
     Raises
     ------
     ValueError
-        When there are more threads than a warp has, or branches of different numbers of threads.
+        When there are more threads than a warp has, branches of different numbers of threads, an array that is not
+        boolean, or a length below 0.
 
     >>> odd = np.arange(32) % 2 == 1
     >>> warp_steps([(odd, 10), (~odd, 10)])
@@ -37,6 +38,8 @@ def warp_steps(branches):
     threads = {len(taken) for taken, _ in branches}
     if len(threads) != 1 or not 0 < max(threads) <= WARP:
         raise ValueError(f"a warp has the same 1 to {WARP} threads in all branches, not {sorted(threads)}")
+    if any(np.asarray(taken).dtype != bool or length < 0 for taken, length in branches):
+        raise ValueError("a branch is a boolean array, and a length of at least 0")
     issued = sum(length for taken, length in branches if np.any(taken))
     done = sum(length * int(np.sum(taken)) for taken, length in branches)
     return issued, done / (issued * WARP) if issued else 0.0
@@ -50,10 +53,20 @@ def transactions(addresses, sector=32):
     addresses : int array (threads,), the byte that each thread wants
     sector : int, bytes that memory moves at a time; 32 is recalled, not verified
 
+    Raises
+    ------
+    ValueError
+        When there are more addresses than threads in a warp, or one is no integer, or the sector is below 1.
+
     >>> transactions(4 * np.arange(32)), transactions(4 * 32 * np.arange(32))
     (4, 32)
     """
-    return len(np.unique(np.asarray(addresses) // sector))
+    addresses = np.asarray(addresses)
+    if addresses.dtype.kind not in "iu" or addresses.size > WARP or sector < 1:
+        raise ValueError(
+            f"a warp has at most {WARP} addresses, all integers, and sector={sector} must be 1 or more"
+        )
+    return len(np.unique(addresses // sector))
 
 
 def naive_gemm(a, b):
@@ -92,11 +105,11 @@ def tiled_gemm(a, b, tile):
     Raises
     ------
     ValueError
-        When the shapes do not fit, or a size of the tile is below 1.
+        When the shapes do not fit, or the tile has not three whole sizes from 1.
     """
     check_product(a, b)
-    if min(tile) < 1:
-        raise ValueError(f"the sizes of a tile must be 1 or more, not {tuple(tile)}")
+    if len(tile) != 3 or any(size < 1 or size % 1 for size in tile):
+        raise ValueError(f"a tile has three sizes, whole numbers from 1, not {tuple(tile)}")
     rows, columns, depth = tile
     product, reads = np.zeros((a.shape[0], b.shape[1]), np.result_type(a, b)), 0
     for i in range(0, a.shape[0], rows):

@@ -111,6 +111,27 @@ def exchange_halo(tile, rows, cols, halo):
     return padded
 
 
+def check_tiles(model, images, rows, cols):
+    """ValueError when images cannot be cut into equal tiles, or a convolution is none that keeps the size."""
+    height, width = images.shape[-2:]
+    if height % rows or width % cols:
+        raise ValueError(f"images of {height} x {width} cannot be cut into {rows} x {cols} equal tiles")
+    for layer in model:
+        if isinstance(layer, nn.Conv2d):
+            plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1
+            half = tuple(size // 2 for size in layer.kernel_size)
+            if (
+                not plain
+                or layer.padding_mode != "zeros"
+                or half != layer.padding
+                or half[0] != half[1]
+                or not half[0]
+            ):
+                raise ValueError(
+                    f"{layer} cannot run in tiles: stride 1, one group, zeros around, size kept, 3 x 3 or more"
+                )
+
+
 def run_in_tiles(model, images, rows, cols):
     """Logits of a convolutional network with the image cut in rows x cols tiles, one for each worker.
 
@@ -123,17 +144,29 @@ def run_in_tiles(model, images, rows, cols):
     Returns
     -------
     (logits, bytes received as halos) in worker 0, (None, bytes) in the others.
+
+    Raises
+    ------
+    ValueError
+        When the image cannot be cut into equal tiles, or a convolution has a stride, groups, dilation, other padding than
+        zeros that keep the size, or a kernel of 1 x 1.
     """
     rank, received = dist.get_rank(), 0
+    check_tiles(model, images, rows, cols)
     x = images.tensor_split(rows, 2)[rank // cols].tensor_split(cols, 3)[rank % cols]
     layers = iter(model)
     for layer in layers:
         if isinstance(layer, nn.Flatten):
             break
         if isinstance(layer, nn.Conv2d):
-            halo = layer.padding[0]
+            halo, size = layer.padding[0], x.shape[2] * x.shape[3]
             with_halo = exchange_halo(x, rows, cols, halo)
-            received += 4 * (with_halo.numel() - x.numel())
+            down = (rank // cols > 0) + (
+                rank // cols < rows - 1
+            )  # sides with a neighbor; the others get zeros
+            across = (rank % cols > 0) + (rank % cols < cols - 1)
+            taken = (x.shape[2] + down * halo) * (x.shape[3] + across * halo) - size
+            received += 4 * x.shape[0] * x.shape[1] * taken
             x = F.conv2d(with_halo, layer.weight, layer.bias)
         else:
             x = layer(x)
@@ -149,6 +182,10 @@ def run_in_tiles(model, images, rows, cols):
 
 def send_tensor(tensor, rank):
     """Send a float32 tensor of any shape of up to seven axes: first its shape, then its numbers."""
+    if tensor.dtype != torch.float32 or tensor.ndim > 7:
+        raise ValueError(
+            f"send_tensor sends float32 with up to seven axes, not {tensor.dtype} with {tensor.ndim}"
+        )
     shape = torch.tensor([tensor.ndim, *tensor.shape] + [0] * (7 - tensor.ndim))
     dist.send(shape, rank)
     dist.send(tensor.contiguous(), rank)
@@ -178,6 +215,10 @@ def pipeline_step(stages, inputs, labels, micro_batches):
     so they are those of the whole batch.
     """
     rank, size = place()
+    if len(stages) != size or micro_batches < 1:
+        raise ValueError(
+            f"{len(stages)} stages for {size} workers, micro_batches={micro_batches}: one stage each, 1 or more"
+        )
     stage, passed = stages[rank], []
     stage.zero_grad()
     for x, y in zip(inputs.chunk(micro_batches), labels.chunk(micro_batches), strict=True):

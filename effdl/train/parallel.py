@@ -213,6 +213,8 @@ def train_with_server(model, train, *, together, epochs, batch_size, lr, seed=0,
     In worker 0 (weights, list of the staleness of each gradient); in the others (None, None).
     """
     rank, workers = dist.get_rank(), dist.get_world_size() - 1
+    if workers < 1:
+        raise ValueError("a server and a worker are two processes at least")
     weights = parameters_to_vector(model.parameters()).detach()
     if rank == 0:
         return serve(weights, workers * epochs * ceil(len(train.inputs) / batch_size), lr, together)

@@ -8,14 +8,18 @@ a file in a folder of their own, and talk over ports of the loopback interface t
 be taken. They are started afresh (spawn) on every system, so what they run must live in a module that they can import.
 """
 
+import contextlib
+import multiprocessing
 import os
 import pickle
 import platform
 import signal
 import tempfile
+import threading
 import time
 import traceback
 from datetime import timedelta
+from math import inf
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -46,25 +50,28 @@ class Workers:
     """
 
     def __init__(self, count, timeout=60.0):
-        if count < 1 or timeout <= 0:
-            raise ValueError(f"count={count} must be 1 or more and timeout={timeout} above 0 seconds")
+        if not isinstance(count, int) or count < 1 or not 0 < timeout < inf:
+            raise ValueError(
+                f"count={count} must be an integer from 1, timeout={timeout} finite and above 0 seconds"
+            )
         context = torch.multiprocessing.get_context("spawn")
         self._timeout, self._started = timeout, False
         self._folder = tempfile.TemporaryDirectory(prefix="workers-", ignore_cleanup_errors=True)
         meeting = str(Path(self._folder.name, "meeting"))
         self._pipes, self.processes = [], []
-        for rank in range(count):
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_serve,
-                args=(rank, count, meeting, timeout, theirs),
-                name=f"worker-{rank}",
-                daemon=True,
-            )
-            process.start()
-            theirs.close()  # so that the worker's death closes the pipe
-            self._pipes.append(ours)
-            self.processes.append(process)
+        with _without_interrupts():
+            for rank in range(count):
+                ours, theirs = context.Pipe()
+                process = context.Process(
+                    target=_serve,
+                    args=(rank, count, meeting, timeout, theirs),
+                    name=f"worker-{rank}",
+                    daemon=True,
+                )
+                process.start()
+                theirs.close()  # so that the worker's death closes the pipe
+                self._pipes.append(ours)
+                self.processes.append(process)
 
     def run(self, function, *args, total=None, **settings):
         """Call `function(*args, **settings)` in every worker at the same time.
@@ -82,12 +89,16 @@ class Workers:
         Raises
         ------
         ValueError
-            When the function cannot be imported by another process.
+            When the function, or one among its arguments, cannot be imported by another process.
         WorkerError
             When a worker died, raised an error or fell silent, or the workers were stopped before.
         """
-        if function.__module__ == "__main__" or "<" in function.__qualname__:
-            raise ValueError(f"workers import what they run: move {function.__qualname__} into a module")
+        for called in (function, *args, *settings.values()):
+            called = getattr(called, "func", called)  # of a functools.partial
+            name = getattr(called, "__qualname__", "")
+            if callable(called) and name and (called.__module__ == "__main__" or "<" in name):
+                raise ValueError(f"workers import what they run: move {name} into a module")
+        what = getattr(getattr(function, "func", function), "__name__", "a function")
         if not self._pipes:
             raise WorkerError("these workers were stopped: start new ones")
         task = pickle.dumps((function, args, settings))
@@ -99,10 +110,8 @@ class Workers:
                 try:
                     pipe.send_bytes(task)
                 except OSError:
-                    raise WorkerError(
-                        self._obituary(rank, "before it could run " + function.__name__)
-                    ) from None
-            return self._collect(function.__name__, total)
+                    raise WorkerError(self._obituary(rank, "before it could run " + what)) from None
+            return self._collect(what, total)
         except BaseException:  # an interrupted cell as well: nobody would collect the answers
             self.close(kill=True)
             raise
@@ -175,11 +184,31 @@ def report(steps=1):
         _to_parent.send_bytes(pickle.dumps(("report", steps)))
 
 
+@contextlib.contextmanager
+def _without_interrupts():
+    """Start processes that ignore Ctrl-C from their first moment: it is meant for the caller, and reaches the whole group."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may change what a signal does
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end_with_the_caller():
+    """Wait until the caller is gone, and end this worker at once, whatever it is doing."""
+    multiprocessing.parent_process().join()
+    os._exit(0)
+
+
 def _serve(rank, count, meeting, timeout, pipe):
     """Live as a worker: join the group, then run what comes through the pipe until it closes."""
     global _to_parent
     _to_parent = pipe
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the caller to handle
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
     torch.set_num_threads(1)
     loopback = {"Linux": "lo", "Darwin": "lo0"}.get(platform.system())
     if loopback:
@@ -194,9 +223,9 @@ def _serve(rank, count, meeting, timeout, pipe):
             task = pipe.recv_bytes()
             try:
                 function, args, settings = pickle.loads(task)
-                outcome = ("answer", function(*args, **settings))
+                outcome = pickle.dumps(("answer", function(*args, **settings)))
             except Exception:
-                outcome = ("error", traceback.format_exc())
-            pipe.send_bytes(pickle.dumps(outcome))
+                outcome = pickle.dumps(("error", traceback.format_exc()))
+            pipe.send_bytes(outcome)
     except (EOFError, OSError):  # the caller closed the pipe, or is gone
         os._exit(0)

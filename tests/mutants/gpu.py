@@ -28,6 +28,7 @@ MUTANTS["mixed-check"] = {
             "left[:, k : k + depth].astype(np.float32) @ right[k : k + depth].astype(np.float32)",
             "(left[:, k : k + depth] @ right[k : k + depth]).astype(np.float16)",
         ),
+        "one number of k at a time": MIXED.replace("    for k", "    depth = 1\n    for k"),
         "a not rounded": MIXED.replace("left[:, k : k + depth]", "a[:, k : k + depth]"),
         "scaled after rounding": MIXED.replace(
             "(b * scale).astype(np.float16)", "(b.astype(np.float16) * np.float32(scale)).astype(np.float16)"
