@@ -132,6 +132,14 @@ def check_tiles(model, images, rows, cols):
                 )
 
 
+def halo_bytes(tile, rows, cols, halo):
+    """Bytes of float32 that this worker gets from its neighbors around a tile; at the image's border there are none."""
+    row, col = divmod(dist.get_rank(), cols)
+    down, across = (row > 0) + (row < rows - 1), (col > 0) + (col < cols - 1)  # sides with a neighbor
+    images, channels, height, width = tile.shape
+    return 4 * images * channels * ((height + down * halo) * (width + across * halo) - height * width)
+
+
 def run_in_tiles(model, images, rows, cols):
     """Logits of a convolutional network with the image cut in rows x cols tiles, one for each worker.
 
@@ -159,15 +167,8 @@ def run_in_tiles(model, images, rows, cols):
         if isinstance(layer, nn.Flatten):
             break
         if isinstance(layer, nn.Conv2d):
-            halo, size = layer.padding[0], x.shape[2] * x.shape[3]
-            with_halo = exchange_halo(x, rows, cols, halo)
-            down = (rank // cols > 0) + (
-                rank // cols < rows - 1
-            )  # sides with a neighbor; the others get zeros
-            across = (rank % cols > 0) + (rank % cols < cols - 1)
-            taken = (x.shape[2] + down * halo) * (x.shape[3] + across * halo) - size
-            received += 4 * x.shape[0] * x.shape[1] * taken
-            x = F.conv2d(with_halo, layer.weight, layer.bias)
+            received += halo_bytes(x, rows, cols, layer.padding[0])
+            x = F.conv2d(exchange_halo(x, rows, cols, layer.padding[0]), layer.weight, layer.bias)
         else:
             x = layer(x)
     tiles = [torch.empty_like(x) for _ in range(rows * cols)] if rank == 0 else None
