@@ -5,6 +5,7 @@ accuracy = evaluate(model, test)
 """
 
 import copy
+import functools
 from typing import NamedTuple
 
 import torch
@@ -27,6 +28,8 @@ def fit(
     lr=1e-3,
     batch_size=64,
     seed=0,
+    loss=None,
+    also=(),
     masks=None,
     validation=None,
     l1=0.0,
@@ -34,7 +37,7 @@ def fit(
     after_epoch=None,
     progress=True,
 ):
-    """Train `model` in place with Adam on the cross-entropy.
+    """Train `model` in place with Adam, on the cross-entropy or another loss.
 
     Parameters
     ----------
@@ -42,6 +45,9 @@ def fit(
     train : Split of inputs and integer labels, (n,) or (n, time).
     epochs, lr, batch_size : int, float, int.
     seed : int, the order of the examples. The same seed and model give the same weights.
+    loss : function of (logits of a batch, numbers of its examples) that returns a tensor with one element; the mean
+        cross-entropy with the labels when None.
+    also : parameters that are trained along with the model's.
     masks : mapping from parameter names to boolean tensors of the same shape; where a mask is False the weight
         is zero before the first step and after every step.
     validation : Split. When given, the weights of the epoch with the best validation accuracy are kept
@@ -67,13 +73,15 @@ def fit(
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs={epochs} and batch_size={batch_size} must be 1 or more")
     masked = _masked_parameters(model, masks or {})
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+    if loss is None:
+        loss = functools.partial(_cross_entropy, train.labels)
+    optimizer = torch.optim.Adam([*model.parameters(), *also], lr=lr, fused=True)
     order = torch.Generator().manual_seed(seed)
     history, best, best_accuracy = History([], []), None, -1.0
     model.train()
     apply_masks(masked)
     for _ in tqdm(range(epochs), desc="training", unit="epoch", leave=False, disable=not progress):
-        history.loss.append(_epoch(model, train, optimizer, batch_size, order, masked, l1, l2))
+        history.loss.append(_epoch(model, train, loss, optimizer, batch_size, order, masked, l1, l2))
         if after_epoch is not None:
             after_epoch(model)
         if validation is not None:
@@ -87,19 +95,22 @@ def fit(
     return history
 
 
-def _epoch(model, train, optimizer, batch_size, order, masked, l1, l2):
+def _cross_entropy(labels, logits, batch):
+    return F.cross_entropy(logits.flatten(0, -2), labels[batch].flatten())
+
+
+def _epoch(model, train, loss, optimizer, batch_size, order, masked, l1, l2):
     """One pass over the training split; returns the mean loss."""
     total = 0.0
     for batch in torch.randperm(len(train.inputs), generator=order).split(batch_size):
-        logits = model(train.inputs[batch])
-        loss = F.cross_entropy(logits.flatten(0, -2), train.labels[batch].flatten()) + penalty(model, l1, l2)
-        if not torch.isfinite(loss):
-            raise ValueError(f"the loss became {loss.item()}: lower the learning rate")
+        value = loss(model(train.inputs[batch]), batch) + penalty(model, l1, l2)
+        if not torch.isfinite(value):
+            raise ValueError(f"the loss became {value.item()}: lower the learning rate")
         optimizer.zero_grad()
-        loss.backward()
+        value.backward()
         optimizer.step()
         apply_masks(masked)
-        total += loss.item() * len(batch)
+        total += value.item() * len(batch)
     return total / len(train.inputs)
 
 

@@ -50,6 +50,21 @@ def test_selection_keeps_the_best_epoch_on_validation(digits):
     assert evaluate(model, digits.validation) == max(history.validation)
 
 
+def test_another_loss_and_parameters_trained_along(digits):
+    model, scale, seen = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), nn.Parameter(torch.ones(())), []
+
+    def loss(logits, batch):
+        seen.append(batch)
+        return (scale * logits - 1).square().mean()
+
+    history = quick(model, digits, loss=loss, also=[scale], epochs=1)
+    assert torch.cat(seen).sort().values.tolist() == list(range(len(digits.train.inputs)))
+    assert scale != 1
+    assert len(history.loss) == 1
+    with pytest.raises(ValueError, match="lower the learning rate"):
+        quick(model, digits, loss=lambda logits, batch: logits.sum() * float("nan"))
+
+
 def test_penalties_count_weights_and_not_biases():
     model = nn.Linear(2, 1)
     with torch.no_grad():

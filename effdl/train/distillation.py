@@ -9,7 +9,6 @@ from math import inf
 
 import torch
 from torch.nn import functional as F
-from tqdm import tqdm
 
 UNLABELLED = -1  # stands in place of a label that nobody knows
 
@@ -213,46 +212,3 @@ def teach(models, inputs):
     if not models:
         raise ValueError("give one teacher at least")
     return torch.stack([model.eval()(inputs) for model in models]).mean(0)
-
-
-def distill(student, train, loss, *, epochs, lr=1e-3, batch_size=64, seed=0, also=(), progress=True):
-    """Train a student in place with Adam on a loss of its logits.
-
-    Parameters
-    ----------
-    student : module from inputs (n, ...) to logits (n, classes).
-    train : Split; the labels are for `loss` to use.
-    loss : function of (student's logits of a batch, numbers of its examples) that returns a tensor with one element.
-    epochs, lr, batch_size : int, float, int.
-    seed : int, the order of the examples.
-    also : parameters that are trained along, such as a regressor's.
-    progress : bool, show a progress bar.
-
-    Returns
-    -------
-    list of the mean loss of each epoch.
-
-    Raises
-    ------
-    ValueError
-        When there is no input, `epochs` or `batch_size` is not positive, or the loss is no longer finite.
-    """
-    n = len(train.inputs)
-    if n == 0 or epochs < 1 or batch_size < 1:
-        raise ValueError(f"{n} inputs, epochs={epochs} and batch_size={batch_size} must be 1 or more")
-    optimizer = torch.optim.Adam([*student.parameters(), *also], lr=lr, fused=True)
-    order, losses = torch.Generator().manual_seed(seed), []
-    student.train()
-    for _ in tqdm(range(epochs), desc="distilling", unit="epoch", leave=False, disable=not progress):
-        total = 0.0
-        for batch in torch.randperm(n, generator=order).split(batch_size):
-            value = loss(student(train.inputs[batch]), batch)
-            if not torch.isfinite(value):
-                raise ValueError(f"the loss became {value.item()}: lower the learning rate")
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            total += value.item() * len(batch)
-        losses.append(total / n)
-    student.eval()
-    return losses
