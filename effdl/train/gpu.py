@@ -9,8 +9,7 @@ J. Demmel, Benchmarking GPUs to Tune Dense Linear Algebra, SC 2008 (products in 
 import numpy as np
 
 import hwsim
-
-WARP = 32  # threads
+from hwsim.occupancy import WARP
 
 
 def warp_steps(branches):
