@@ -71,9 +71,8 @@ def stationary_fold(
     t, n = len(stream), matrix.shape[1]
     right = down = stay = filled(np.empty((0, 0)), rows, cols)
     states: list[State] = []
-    for row in reversed(
-        filled(matrix, rows, cols)
-    ):  # the bottom row has the longest way, so it goes in first
+    # The bottom row has the longest way, so it goes in first.
+    for row in reversed(filled(matrix, rows, cols)):
         stay = push_down(stay, row)
         states.append((right, down, stay, np.zeros((rows, cols), bool)))
     product = np.empty((t, n))
@@ -83,9 +82,8 @@ def stationary_fold(
         active = ~np.isnan(right * stay)
         down[active] = np.nan_to_num(down)[active] + (right * stay)[active]
         states.append((right, down, stay, active))
-        for column in range(
-            n
-        ):  # sums come out at the bottom as late as they went in at the left, and column by column
+        # Sums come out at the bottom as late as they went in at the left, and column by column.
+        for column in range(n):
             if 0 <= cycle - (rows - 1) - column < t:
                 product[cycle - (rows - 1) - column, column] = down[-1, column]
     done = rows + rows + np.add.outer(np.arange(t), np.arange(n))

@@ -34,9 +34,8 @@ def from_bits(codes, number):
         raise ValueError(f"codes of {number.bits} bits lie from 0 to {2**number.bits - 1}")
     mantissa = codes % 2**number.mantissa
     exponent = codes // 2**number.mantissa % 2**number.exponent
-    fraction = mantissa * number.epsilon + (
-        exponent > 0
-    )  # the leading one is not stored; subnormals have none
+    # The leading one is not stored, and subnormal numbers have none.
+    fraction = mantissa * number.epsilon + (exponent > 0)
     value = torch.ldexp(fraction.double(), exponent.clamp(min=1) - number.bias)
     special = exponent == 2**number.exponent - 1
     if number.infinities:

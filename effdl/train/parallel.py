@@ -219,9 +219,8 @@ def train_with_server(model, train, *, together, epochs, batch_size, lr, seed=0,
     if rank == 0:
         return serve(weights, workers * epochs * ceil(len(train.inputs) / batch_size), lr, together)
     message = torch.cat([weights, torch.ones(1)])
-    steps = batches(
-        len(train.inputs), batch_size, epochs * workers, seed
-    )  # a fast one may do the work of all
+    # A fast worker may do the work of all.
+    steps = batches(len(train.inputs), batch_size, epochs * workers, seed)
     while message[-1]:
         vector_to_parameters(message[:-1], model.parameters())
         gradient = gradient_of(model, share_of_loss(model, train, next(steps), rank - 1, workers))

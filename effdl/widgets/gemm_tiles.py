@@ -75,9 +75,8 @@ class GemmTiles(Widget):
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     machine = traitlets.Unicode().tag(sync=True)
     sms = traitlets.Int().tag(sync=True)
-    shapes = traitlets.List().tag(
-        sync=True
-    )  # of each machine: rows, columns, depth, warp's rows and columns, blocks
+    # of each machine: rows, columns, depth, warp's rows and columns, blocks
+    shapes = traitlets.List().tag(sync=True)
     ms = traitlets.List(traitlets.Int()).tag(sync=True)
     ns = traitlets.List(traitlets.Int()).tag(sync=True)
     ks = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -85,12 +84,10 @@ class GemmTiles(Widget):
     n = traitlets.Int().tag(sync=True)
     k = traitlets.Int().tag(sync=True)
     step = traitlets.Int(0).tag(sync=True)
-    orders = traitlets.Bytes().tag(
-        sync=True
-    )  # uint8, for each machine, m and n: row, column, wave, SM of each tile
-    times = traitlets.Bytes().tag(
-        sync=True
-    )  # float64, for each machine, m, n and k: cycles, those of computing, use
+    # uint8, for each machine, m and n: row, column, wave, SM of each tile
+    orders = traitlets.Bytes().tag(sync=True)
+    # float64, for each machine, m, n and k: cycles, those of computing, use
+    times = traitlets.Bytes().tag(sync=True)
 
     def __init__(self, machines, ms, ns, ks, *, machine=None, m=None, n=None, k=None, **traits):
         """See the class."""

@@ -113,9 +113,8 @@ class LoopNestExplorer(Widget):
     nest = traitlets.Unicode().tag(sync=True)
     step = traitlets.Int(0, min=0).tag(sync=True)
     shapes = traitlets.List().tag(sync=True)  # of weights, inputs, outputs
-    plans = traitlets.List().tag(
-        sync=True
-    )  # for each nest its steps, MACs at once, accesses, levels and loops
+    # for each nest its steps, MACs at once, accesses, levels and loops
+    plans = traitlets.List().tag(sync=True)
     events = traitlets.Bytes().tag(sync=True)  # int32, of each nest
     used = traitlets.Bytes().tag(sync=True)  # int32
     held = traitlets.Bytes().tag(sync=True)  # uint8

@@ -93,9 +93,8 @@ class Queues(Widget):
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # rows, columns
     weights = traitlets.Bytes().tag(sync=True)  # float64, matrix after matrix
     activations = traitlets.Bytes().tag(sync=True)  # float64
-    timelines = traitlets.Bytes().tag(
-        sync=True
-    )  # int16: for each matrix, number of PEs and depth: sent, then taken
+    # int16: for each matrix, number of PEs and depth: sent, then taken
+    timelines = traitlets.Bytes().tag(sync=True)
 
     def __init__(
         self,

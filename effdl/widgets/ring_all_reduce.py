@@ -80,9 +80,8 @@ class RingAllReduce(Widget):
     network = traitlets.Unicode().tag(sync=True)
     links = traitlets.List().tag(sync=True)  # [name, latency, bandwidth]
     networks = traitlets.List().tag(sync=True)  # [name, seconds, bytes]
-    lengths = traitlets.List(traitlets.Int()).tag(
-        sync=True
-    )  # messages of each algorithm and number of workers
+    # messages of each algorithm and number of workers
+    lengths = traitlets.List(traitlets.Int()).tag(sync=True)
     messages = traitlets.Bytes().tag(sync=True)  # int32, six numbers a message, one trace after the other
 
     def __init__(self, links, networks, *, link=None, network=None, **traits):

@@ -95,9 +95,8 @@ class Spectrum(Widget):
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     layer = traitlets.Unicode().tag(sync=True)
     rank = traitlets.Int(1).tag(sync=True)
-    shapes = traitlets.List().tag(
-        sync=True
-    )  # for each layer: rows, columns, positions, tile height, tile width
+    # for each layer: rows, columns, positions, tile height, tile width
+    shapes = traitlets.List().tag(sync=True)
     values = traitlets.Bytes().tag(sync=True)  # singular values of all layers in turn, float64
     vectors = traitlets.Bytes().tag(sync=True)  # for each layer left, then right, float32
 

@@ -61,9 +61,8 @@ class Systolic(Widget):
     size = traitlets.List().tag(sync=True)  # rows, columns
     shape = traitlets.List().tag(sync=True)  # m, k, n
     cycles = traitlets.List().tag(sync=True)  # of each dataflow
-    states = traitlets.Bytes().tag(
-        sync=True
-    )  # float64, for each dataflow right, down, stay: (cycles, rows, columns)
+    # float64, for each dataflow right, down, stay: (cycles, rows, columns)
+    states = traitlets.Bytes().tag(sync=True)
     active = traitlets.Bytes().tag(sync=True)  # uint8
     folds = traitlets.Bytes().tag(sync=True)  # int32
     done = traitlets.Bytes().tag(sync=True)  # int32, (m, n) for each dataflow
