@@ -184,6 +184,26 @@ def tab_through(page):
     return controls
 
 
+def plays(page):
+    """Back, Step and Play of a widget, from the keyboard: within its ends, until a step by hand, and to the end."""
+    slider = page.locator(".wts-slider input")
+
+    def press(button):
+        page.get_by_role("button", name=button, exact=True).press("Enter")
+
+    slider.press("Home")
+    for button, reached in (("Back", "0"), ("Step", "1"), ("Step", "2"), ("Back", "1")):
+        press(button)
+        assert slider.input_value() == reached
+    press("Play")
+    press("Back")
+    assert page.get_by_role("button", name="Play").is_visible()
+    press("Play")
+    page.get_by_role("button", name="Pause").wait_for()
+    page.get_by_role("button", name="Play").wait_for()
+    assert slider.input_value() == slider.get_attribute("max")
+
+
 def in_browser(page, widget, function):
     """Call JavaScript `(module, model) => ...` with the widget's own browser module and its state, and return the result."""
     traits = {

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.browser.conftest import fits, in_browser, readout, tab_through
+from tests.browser.conftest import fits, in_browser, plays, readout, tab_through
 from tests.test_widget_gemm_tiles import widget
 
 AT = """(module, model) => {
@@ -43,9 +43,7 @@ def test_it_answers_to_the_keyboard(show):
 
 def test_it_plays_to_the_end_and_stops(show):
     page = show(widget(m=512, n=512, k=200))
-    page.get_by_role("button", name="Play").press("Enter")
-    page.get_by_role("button", name="Pause").wait_for()
-    page.get_by_role("button", name="Play").wait_for()
+    plays(page)
     assert page.locator(".wts-slider output").inner_text() == "wave 2 of 2"
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.browser.conftest import fits, in_browser, readout, tab_through
+from tests.browser.conftest import fits, in_browser, plays, readout, tab_through
 from tests.test_widget_queues import widget
 
 AT = """(module, model) => {
@@ -43,9 +43,7 @@ def test_it_answers_to_the_keyboard(show):
 
 def test_it_plays_to_the_end_and_stops(show):
     page = show(widget(count=8))
-    page.get_by_role("button", name="Play").press("Enter")
-    page.get_by_role("button", name="Pause").wait_for()
-    page.get_by_role("button", name="Play").wait_for()
+    plays(page)
     products, total = readout(page, "Products").split("\n")[0].split(" of ")
     assert products == total
 

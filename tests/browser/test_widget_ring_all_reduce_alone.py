@@ -5,7 +5,7 @@ import pytest
 import hwsim
 from effdl.widgets import RingAllReduce
 from effdl.widgets.ring_all_reduce import ALGORITHMS, WORKERS
-from tests.browser.conftest import fits, in_browser, readout, tab_through
+from tests.browser.conftest import fits, in_browser, plays, readout, tab_through
 
 AFTER = """(module, model) => module.after(module.read(model), model.get("workers"), model.get("step"))"""
 CURVES = """(module, model) => module.scaling(model).speedups"""
@@ -57,11 +57,9 @@ def test_it_answers_to_the_keyboard(show):
 
 
 def test_it_plays_to_the_end_and_stops(show):
-    page = show(widget(workers=2))
-    page.get_by_role("button", name="Play").press("Enter")
-    page.locator(".wts-slider output:text-is('2 of 2')").wait_for()
-    page.get_by_role("button", name="Play").wait_for()
-    assert readout(page, "Complete").startswith("16 of 16")
+    page = show(widget(workers=3))
+    plays(page)
+    assert readout(page, "Complete").startswith("24 of 24")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from effdl.widgets import Systolic
-from tests.browser.conftest import fits, in_browser, readout, tab_through
+from tests.browser.conftest import fits, in_browser, plays, readout, tab_through
 from tests.test_widget_systolic import systolic
 
 
@@ -30,12 +30,8 @@ def test_it_plays_and_steps_from_the_keyboard(show):
     shown = systolic()
     page = show(shown)
     where = page.locator(".wts-slider output")
-    for button, reached in (("Step", 1), ("Step", 2), ("Back", 1)):
-        page.get_by_role("button", name=button).press("Enter")
-        assert where.inner_text() == f"{reached} of 11"
-    page.get_by_role("button", name="Play").press("Enter")
-    page.locator(".wts-slider output:text-is('11 of 11')").wait_for()
-    page.get_by_role("button", name="Play").wait_for()
+    plays(page)
+    assert where.inner_text() == "11 of 11"
     assert readout(page, "Results") == "12\nof 12 have left"
     page.get_by_role("combobox", name="Dataflow").select_option("outputs stay")
     shown.dataflow = "os"

@@ -5,7 +5,7 @@ import pytest
 
 from effdl.widgets import TrainingPhases
 from effdl.widgets.base import significant
-from tests.browser.conftest import fits, in_browser, readout, tab_through
+from tests.browser.conftest import fits, in_browser, plays, readout, tab_through
 
 
 def widget(**options):
@@ -56,6 +56,8 @@ def test_it_answers_to_the_keyboard(show):
     assert page.locator("svg .zero").count() == 0
     page.get_by_label("Layer").select_option("fc2")
     assert readout(page, "Exactly zero") == "0.0 %\n0 of 300"
+    plays(page)
+    assert readout(page, "Phase").startswith("re-dense")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
